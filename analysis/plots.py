@@ -1,0 +1,196 @@
+"""Runs -> figures. Object interface only, no global state of pyplot, so that any thread or test may draw."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import textwrap
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+
+from analysis import frames
+from analysis.grid import ABSENT, Panel, absence, described, heading, panels, percent, seeds, usual, varying
+from analysis.stats import cells
+
+CELL = (0.95, 0.62)  # inches: two lines of text of SIZE points
+SIZE = 9
+RANKED = 40  # cells in a ranking; more do not fit a page, and the table has them all
+
+
+def heatmap(runs: pd.DataFrame) -> Figure:
+    """Alpha (rows) x temperature (columns), a panel for each mode and each combination of other varying fields.
+
+    Colour and upper number: gain over the baseline in percentage points, one scale over all panels, centred at 0;
+    lower number: mean test accuracy after the last epoch in %. The best by validation is framed, cells without a
+    finished run are hatched. Where there is no baseline, colours are means; where alpha and temperature were not
+    swept as a grid, cells are ranked by mean instead; the title says so. Raises ValueError if no run has finished.
+    """
+    table = cells(runs)
+    if not table["n"].sum():
+        raise ValueError("no run has finished: nothing to draw")
+    grids = panels(table)
+    finished = any(cell.n for panel in grids for cell in panel.cells.values())
+    return _grids(grids, table) if finished else _ranking(table)
+
+
+def save(figure: Figure, folder: str | os.PathLike[str], name: str = "heatmap.png") -> None:
+    """Writes the figure into the folder (a path or a URI) as a PNG of 150 dots an inch, whole or not at all."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=150)
+    frames.write(folder, name, content.getvalue())
+
+
+def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:
+    gains = bool(table["gain"].notna().any())
+    figure, axes = _frame(grids)
+    colours = _scale(table[~table["is_baseline"]], gains)
+    for ax, panel in zip(axes, grids, strict=True):
+        _draw(ax, panel, colours, gains, usual(table))
+    unit = "gain (percentage points)" if gains else "mean accuracy (%)"
+    # slim however tall the figure is: aspect counts in widths of the bar
+    figure.colorbar(colours, ax=axes, label=unit, aspect=6 * figure.get_figheight(), extend=_extend(table, colours))
+    what = "Gain over the baseline in test accuracy" if gains else "Mean test accuracy (no baseline to compare with)"
+    _label_figure(figure, what, table, "Frame", "Upper number: gain; lower: mean (%)." if gains else "")
+    return figure
+
+
+def _frame(grids: list[Panel]) -> tuple[Figure, list[Axes]]:
+    """A figure with an axes for each panel, all cells of one size; modes lie side by side."""
+    modes = len({panel.mode for panel in grids})
+    room = 3 if max(len(panel.heading) for panel in grids) > 24 else 1  # cells that a long heading needs
+    wide = max(room, *(len(panel.temperatures) for panel in grids))
+    tall = max(len(panel.alphas) for panel in grids)
+    short = len(grids) if len(grids) * wide <= 9 else math.ceil(math.sqrt(len(grids)))
+    columns = modes if 1 < modes < len(grids) else short
+    rows = math.ceil(len(grids) / columns)
+    width = max(6.5, columns * (wide * CELL[0] + 0.9) + 1.2)
+    height = max(3.6, rows * (tall * CELL[1] + 1.0) + 1.2)
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.09))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flatten())
+    for ax in axes[len(grids) :]:
+        ax.remove()
+    for ax in axes[: len(grids)]:  # a smaller panel keeps the others' extent, and leaves the rest of it empty
+        ax.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5), aspect=CELL[1] / CELL[0])
+    return figure, axes[: len(grids)]
+
+
+def _scale(table: pd.DataFrame, gains: bool) -> ScalarMappable:
+    """Colours for percentage points of gain, symmetric about 0, or for mean accuracy in per cent."""
+    if not gains:
+        means = 100 * table["mean"].dropna()
+        return ScalarMappable(Normalize(means.min() - 0.05, means.max() + 0.05), mpl.colormaps["cividis"])
+    sizes = 100 * table["gain"].dropna().abs()
+    # one diverged cell, 70 points down, must not paint all the others white: beyond the limit colours saturate
+    limit = sizes.max() if sizes.max() <= 10 * sizes.median() else 4 * sizes.median()
+    return ScalarMappable(Normalize(-max(0.1, limit), max(0.1, limit)), mpl.colormaps["RdBu"])
+
+
+def _extend(table: pd.DataFrame, colours: ScalarMappable) -> str:
+    """The colour bar has arrows only where a gain lies beyond its ends."""
+    beyond = (100 * table["gain"].dropna().abs() > colours.norm.vmax).any()
+    return "both" if beyond else "neither"
+
+
+def _draw(ax: Axes, panel: Panel, colours: ScalarMappable, gains: bool, n: int) -> None:
+    for y, alpha in enumerate(panel.alphas):
+        for x, temperature in enumerate(panel.temperatures):
+            _square(ax, x, y, panel.cells.get((alpha, temperature)), colours, gains, n)
+    ax.set_xticks(range(len(panel.temperatures)), [_tick(place.text) for place in panel.temperatures])
+    ax.set_yticks(range(len(panel.alphas)), [_tick(place.text) for place in panel.alphas])
+    narrow = len(panel.temperatures) < ax.get_xlim()[1]
+    ax.set_xlabel("temperature T", loc="left" if narrow else "center")
+    ax.set_ylabel("alpha α")
+    text = textwrap.fill(panel.heading, max(24, int(12 * ax.get_xlim()[1])))
+    ax.set_title(text, fontsize=SIZE + 1, loc="left" if narrow else "center")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _square(ax: Axes, x: int, y: int, cell: Any, colours: ScalarMappable, gains: bool, n: int) -> None:
+    value = None if cell is None or not cell.n else cell.gain if gains else cell.mean
+    if value is None or pd.isna(value):
+        missing = absence(cell) if value is None else f"{percent(cell.mean)} no gain"
+        _hatched(ax, x, y, textwrap.fill(missing or ABSENT, 11))
+        return
+    colour = colours.to_rgba(np.array(100 * float(value)))
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
+    words = [percent(cell.gain, "+") if gains else "", percent(cell.mean), "" if cell.n == n else f"n={cell.n}"]
+    # black and white are equally legible on a luminance of 0.18
+    ink = "black" if _luminance(colour) > 0.18 else "white"
+    ax.text(x, y, "\n".join(filter(None, words)), ha="center", va="center", fontsize=SIZE, color=ink)
+    if cell.best:
+        for edge, line in (("white", 5.0), ("black", 2.5)):  # the white rim shows on a dark cell, the black on a pale
+            ax.add_patch(Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=line))
+
+
+def _hatched(ax: Axes, x: int, y: int, words: str) -> None:
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="0.93", edgecolor="0.7", hatch="///", linewidth=0))
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    ax.text(x, y, words, ha="center", va="center", fontsize=SIZE - 1.5, bbox=box)
+
+
+def _ranking(table: pd.DataFrame) -> Figure:
+    """Mean and sd of every cell that has a finished run, best by selection at the top; hollow are baselines."""
+    finished = table[table["n"] > 0].sort_values("selected_by", ascending=False, kind="stable")
+    shown = finished[finished["is_baseline"] | (~finished["is_baseline"]).cumsum().le(RANKED)]
+    figure = Figure(figsize=(8, max(3.0, 0.32 * len(shown) + 2.0)), layout=ConstrainedLayoutEngine(h_pad=0.09))
+    ax = figure.subplots()
+    for y, cell in enumerate(shown.itertuples(index=False)):
+        _point(ax, y, cell)
+    fields = varying(table)
+    pairs = zip(shown.itertuples(index=False), described(shown, fields), strict=True)
+    ax.set_yticks(range(len(shown)), [_label(cell, fields, words) for cell, words in pairs], fontsize=SIZE)
+    ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="mean test accuracy (%), bars: ± standard deviation over seeds")
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    rest = len(finished) - len(shown)
+    legend = f"Hollow: baselines. The {rest} lowest are left out." if rest else "Hollow: baselines."
+    _label_figure(figure, "Mean test accuracy (no alpha x T grid in this sweep)", table, "★", legend)
+    return figure
+
+
+def _point(ax: Axes, y: int, cell: Any) -> None:
+    spread = None if pd.isna(cell.sd) else 100 * cell.sd
+    face = "white" if cell.is_baseline else "tab:blue"
+    ax.errorbar(100 * cell.mean, y, xerr=spread, fmt="o", color="tab:blue", markerfacecolor=face, capsize=3)
+
+
+def _label(cell: Any, fields: list[str], words: list[str]) -> str:
+    known = [(field, word) for field, word in zip(fields, words, strict=True) if word != ABSENT]
+    text = heading([field for field, _ in known], [word for _, word in known])
+    name = "baseline" if cell.is_baseline else "★" if cell.best else ""
+    return " ".join(filter(None, [name, text])) or "the one cell"
+
+
+def _label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, legend: str) -> None:
+    """Above: metric, student, data set, budget and seeds; below: what ``mark`` stands for, and the rest to be known."""
+    used = sorted({int(seed) for text in table["seeds"] if text for seed in text.split(", ")})
+    student, dataset = (", ".join(sorted(set(table[name].dropna()))) for name in ("student", "dataset"))
+    budgets = ", ".join(str(number) for number in sorted(set(table["epochs"].dropna())))
+    setting = f"{student} on {dataset}, {budgets} epochs, n = {len(used)} ({seeds(used)})"
+    biased = (table["protocol"] == "published").any()
+    chosen = "best by TEST accuracy, so biased." if biased else "best by validation accuracy."
+    width = int(figure.get_figwidth() * 10.5)
+    title = [textwrap.fill(line, width) for line in (f"{what}, last epoch", setting)]
+    figure.suptitle("\n".join(title), fontsize=SIZE + 2)
+    below = f"{mark}: {chosen} " * bool(table["best"].any()) + legend
+    figure.supxlabel(textwrap.fill(below, int(width * 1.25)), fontsize=SIZE - 0.5)
+
+
+def _tick(text: str) -> str:
+    return "\n".join(textwrap.wrap("none" if text == ABSENT else text, 14))
+
+
+def _luminance(colour: Any) -> float:
+    red, green, blue, *_ = (channel**2.2 for channel in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,1 @@
+"""Knowledge distillation runs: what one is, and how many of them run together."""

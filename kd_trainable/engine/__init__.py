@@ -1,0 +1,1 @@
+"""What trains students: plain.py is one student, the reference; read it first."""

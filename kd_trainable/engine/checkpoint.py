@@ -1,0 +1,50 @@
+"""A run's state as one safetensors file: tensors, and the history as metadata. No pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from kd_trainable.engine.plain import PlainRun
+
+HEADER_SIZE = 8
+
+
+def encode(run: PlainRun, facts: Mapping[str, Any]) -> bytes:
+    """The run's state; ``facts`` are further JSON values to keep with it (seconds so far)."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in run.tensors().items()}
+    metadata = {"history": json.dumps(run.history), "facts": json.dumps(dict(facts))}
+    return save(_separate(tensors), metadata)
+
+
+def decode(content: bytes) -> tuple[dict[str, Tensor], list[dict[str, float]], dict[str, Any]]:
+    """(tensors, history, facts). Raises ValueError for a file that is not whole."""
+    try:
+        tensors = load(content)
+        size = int.from_bytes(content[:HEADER_SIZE], "little")
+        metadata = json.loads(content[HEADER_SIZE : HEADER_SIZE + size])["__metadata__"]
+        return tensors, json.loads(metadata["history"]), json.loads(metadata["facts"])
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"not a whole checkpoint: {error}") from None
+
+
+def student_weights(run: PlainRun) -> bytes:
+    """The student alone, as a safetensors file that loads anywhere."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in run.student.state_dict().items()}
+    return save(_separate(tensors), {"student": run.spec.student, "dataset": run.spec.dataset})
+
+
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share memory (tied weights), each with its own: safetensors refuses shared ones."""
+    seen: set[int] = set()
+    whole = {}
+    for name, value in tensors.items():
+        pointer = value.data_ptr()
+        whole[name] = value.clone() if pointer in seen else value
+        seen.add(pointer)
+    return whole

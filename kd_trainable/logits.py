@@ -1,0 +1,146 @@
+"""The teacher's logits, kept: immutable float16 shards, one forward each, shared by every run on the same stream.
+
+A frozen teacher's logits for the pixels of (seed, epoch) do not depend on T, alpha, mode, lr or searcher. So they are
+computed once: a shard per (seed, epoch), or, when more passes are needed than the augmentation has views, a shard
+per view: the full table, after which no pass is ever needed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float16, Int64
+from torch import Tensor, nn
+
+from kd_trainable.data.inputs import Inputs, shared_tensor
+from kd_trainable.data.stream import STREAM_VERSION, epoch_views
+from kd_trainable.data.views import VIEWS
+from kd_trainable.teacher import Card
+
+LOGITS_VERSION = 1
+FORWARD_BATCH = {"cpu": 125, "cuda": 1000}  # fixed, so that an entry does not depend on who asked for it
+LARGEST = float(np.finfo(np.float16).max)
+
+
+class Shard(NamedTuple):
+    """One teacher pass over the training split: the pixels of (seed, epoch), or of one view of every image."""
+
+    seed: int = -1
+    epoch: int = -1
+    view: int = -1
+
+    @property
+    def file(self) -> str:
+        """The shard's file name."""
+        return f"view-{self.view:03d}.npy" if self.view >= 0 else f"seed-{self.seed}-epoch-{self.epoch:04d}.npy"
+
+    def views(self, images: int, augment: str) -> Int64[np.ndarray, " N"]:
+        """The view of every image, by index."""
+        if self.view >= 0:
+            return np.full(images, self.view, np.int64)
+        return epoch_views(self.seed, self.epoch, images, VIEWS[augment])
+
+
+def passes(seeds: Sequence[int], epochs: int, augment: str) -> list[Shard]:
+    """The teacher passes that runs over these seeds and epochs need, in the order they are needed."""
+    if uses_table(seeds, epochs, augment):
+        return [Shard(view=view) for view in range(VIEWS[augment])]
+    return [Shard(seed, epoch) for epoch in range(epochs) for seed in seeds]
+
+
+def uses_table(seeds: Sequence[int], epochs: int, augment: str) -> bool:
+    """Whether the full table of views is cheaper than a pass for every seed and epoch."""
+    return len(seeds) * epochs >= VIEWS[augment]
+
+
+def shards_of(seed: int, epoch: int, augment: str, table: bool) -> list[Shard]:
+    """The shards that one epoch of one run reads."""
+    return [Shard(view=view) for view in range(VIEWS[augment])] if table else [Shard(seed, epoch)]
+
+
+def folder_name(card: Card, data_fingerprint: str, protocol: str, augment: str) -> str:
+    """Where shards of this teacher, data, split, normalisation, augmentation and stream lie; others never match."""
+    key = {
+        "teacher": card.fingerprint,
+        "architecture": card.architecture,
+        "pixels": [card.mean, card.std],
+        "data": data_fingerprint,
+        "protocol": protocol,
+        "augment": augment,
+        "versions": [LOGITS_VERSION, STREAM_VERSION],
+    }
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@torch.inference_mode()
+def compute(
+    teacher: nn.Module, inputs: Inputs, augment: str, shard: Shard, beat: Callable[[], None] = lambda: None
+) -> Float16[np.ndarray, "N K"]:
+    """One pass of the teacher over the training split, in float32. ``inputs`` has the teacher's normalisation.
+
+    ``beat`` is called at every batch. Raises ValueError for logits that float16 cannot hold.
+    """
+    images = len(inputs.train)
+    views = torch.from_numpy(shard.views(images, augment)).to(inputs.device)
+    rows = []
+    for indices in _batches(images, inputs.device):
+        rows.append(teacher(inputs.training_pixels(indices, views[indices], augment)).float())
+        beat()
+    logits = torch.cat(rows)
+    if not bool((logits.abs() <= LARGEST).all()):
+        raise ValueError(f"the teacher's logits are not finite or exceed float16's {LARGEST:g}")
+    return logits.half().cpu().numpy()
+
+
+def _batches(images: int, device: torch.device) -> Iterator[Tensor]:
+    size = FORWARD_BATCH.get(device.type, 125)
+    for start in range(0, images, size):
+        yield torch.arange(start, min(start + size, images), device=device)
+
+
+def of_epoch(
+    shards: Mapping[Shard, Float16[np.ndarray, "N K"]], seed: int, epoch: int, augment: str, table: bool
+) -> Float16[Tensor, "N K"]:
+    """The logits of every image in the view it has in (seed, epoch): a shard, or gathered from the table."""
+    wanted = shards_of(seed, epoch, augment, table)
+    if len(wanted) == 1:
+        return shared_tensor(shards[wanted[0]])
+    images, classes = shards[wanted[0]].shape
+    views = epoch_views(seed, epoch, images, VIEWS[augment])
+    logits = np.empty((images, classes), np.float16)
+    for shard in wanted:
+        here = views == shard.view
+        logits[here] = shards[shard][here]
+    return torch.from_numpy(logits)
+
+
+@torch.inference_mode()
+def disagreement(
+    teacher: nn.Module, inputs: Inputs, augment: str, shard: Shard, kept: Float16[np.ndarray, "N K"], samples: int = 16
+) -> float:
+    """Largest difference between sampled kept entries and a live forward, in units of float16's rounding."""
+    indices = torch.arange(0, len(kept), max(1, len(kept) // samples), device=inputs.device)
+    views = torch.from_numpy(shard.views(len(kept), augment)).to(inputs.device)
+    live = teacher(inputs.training_pixels(indices, views[indices], augment)).float().cpu().numpy()
+    stored = kept[indices.cpu().numpy()].astype(np.float32)
+    rounding = np.spacing(np.abs(live).astype(np.float16)).astype(np.float32)
+    return float(np.max(np.abs(live - stored) / rounding))
+
+
+def encode(logits: Float16[np.ndarray, "N K"]) -> bytes:
+    """A shard's file."""
+    buffer = io.BytesIO()
+    np.save(buffer, logits, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode(content: bytes) -> Float16[np.ndarray, "N K"]:
+    """The inverse of ``encode``; ValueError for a file that was cut short."""
+    logits: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+    return logits

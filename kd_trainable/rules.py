@@ -1,0 +1,166 @@
+"""What a RunSpec's fields may hold: the names, the ranges, and what cannot go together. No torch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kd_trainable.data import DATASETS
+from kd_trainable.methods import METHODS
+from kd_trainable.models import MODELS
+from kd_trainable.vocabulary import InputError, require_known
+
+if TYPE_CHECKING:
+    from kd_trainable.spec import RunSpec
+
+DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+ALSO_OWN = ", or your own as package.module:callable"
+MODES = ("cse", "kl", "mse", "logit_mse")
+CONTROLS = ("none", "shuffled-teacher", "uniform-teacher")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("constant", "multistep", "cosine")
+AUGMENTS = ("none", "flip", "crop4", "crop4+flip")
+PROTOCOLS = ("holdout", "published")
+PRECISIONS = ("float32", "bf16")
+
+
+class Convention(NamedTuple):
+    """How (alpha, T) give (hard_weight, soft_weight), and the largest alpha that makes sense."""
+
+    weights: Callable[[float, float], tuple[float, float]]
+    largest_alpha: float
+
+
+CONVENTIONS = {
+    "hinton": Convention(lambda alpha, t: (1 - alpha, alpha * t * t), 1.0),
+    "unscaled": Convention(lambda alpha, t: (1 - alpha, alpha), 1.0),
+    "additive": Convention(lambda alpha, t: (1.0, alpha * t * t), math.inf),
+    "hard_lambda": Convention(lambda alpha, t: (alpha, 1.0), math.inf),
+}
+
+# field -> (known names, whether package.module:callable is a name too)
+NAMES: dict[str, tuple[Iterable[str], bool]] = {
+    "dataset": (DATASETS, True),
+    "student": (MODELS, True),
+    "method": (("none", *METHODS), True),
+    "mode": (MODES, False),
+    "convention": (CONVENTIONS, False),
+    "control": (CONTROLS, False),
+    "optimizer": (OPTIMIZERS, False),
+    "schedule": (SCHEDULES, False),
+    "augment": (AUGMENTS, False),
+    "normalization": ((), False),  # its names are the data set's own
+    "protocol": (PROTOCOLS, False),
+    "precision": (PRECISIONS, False),
+}
+
+Range = tuple[Callable[[float], bool], str]
+RANGES: dict[str, Range] = {
+    "temperature": (lambda v: v > 0, "must be > 0"),
+    "lr": (lambda v: v > 0, "must be > 0"),
+    "momentum": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
+    "weight_decay": (lambda v: v >= 0, "must be >= 0"),
+    "gamma": (lambda v: 0 < v <= 1, "must be in (0, 1]"),
+    "label_smoothing": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
+    "alpha": (lambda v: v >= 0, "must be >= 0"),
+    "epochs": (lambda v: v >= 1, "must be a whole number >= 1"),
+    "batch_size": (lambda v: v >= 1, "must be a whole number >= 1"),
+    "warmup_epochs": (lambda v: v >= 0, "must be a whole number >= 0"),
+    "patience": (lambda v: v >= 0, "must be a whole number >= 0 (0 is off)"),
+    "seed": (lambda v: 0 <= v < 2**63, "must be a whole number >= 0"),
+}
+INTEGERS = {"epochs", "batch_size", "warmup_epochs", "patience", "seed"}
+FLOATS = RANGES.keys() - INTEGERS
+
+
+def check(spec: RunSpec) -> None:
+    """Raises InputError for the first thing that cannot be: a name, a range, or a combination."""
+    _names(spec)
+    for name, rule in RANGES.items():
+        _range(name, getattr(spec, name), rule)
+    _alpha(spec)
+    _schedule(spec)
+    _hyperparameters(spec)
+    _size(spec)
+
+
+def refuse(name: str, value: Any, allowed: str) -> InputError:
+    """The one line for a value that is not allowed."""
+    return InputError(f"{name}: {value} is not allowed; {allowed}")
+
+
+def known_name(name: str, value: str) -> None:
+    """Raises InputError unless ``value`` is a name that field ``name`` may hold."""
+    known, own = NAMES[name]
+    if own and DOTTED.fullmatch(value):
+        return
+    require_known(name, value, known, ALSO_OWN if own else "")
+
+
+def _names(spec: RunSpec) -> None:
+    for name in NAMES.keys() - {"normalization"}:
+        known_name(name, getattr(spec, name))
+    if spec.teacher and not DOTTED.fullmatch(spec.teacher):
+        require_known("teacher", spec.teacher, MODELS, ALSO_OWN)
+    if spec.dataset in DATASETS:
+        require_known("normalization", spec.normalization, DATASETS[spec.dataset].normalizations)
+
+
+def _range(name: str, value: Any, rule: Range) -> None:
+    holds, allowed = rule
+    if isinstance(value, tuple):
+        _steps(name, value)
+    for number in [v for _, v in value] if isinstance(value, tuple) else [value]:
+        if not math.isfinite(number) or not holds(number):
+            raise refuse(name, f"{number:g}", allowed)
+
+
+def _steps(name: str, value: tuple[tuple[int, float], ...]) -> None:
+    starts = [start for start, _ in value]
+    if not value or starts[0] != 0 or starts != sorted(set(starts)):
+        raise refuse(name, [list(v) for v in value], "a schedule is [[0, value], [epoch, value], ...], epochs rising")
+
+
+def _alpha(spec: RunSpec) -> None:
+    largest = CONVENTIONS[spec.convention].largest_alpha
+    for value in [v for _, v in spec.alpha] if isinstance(spec.alpha, tuple) else [spec.alpha]:
+        if value > largest:
+            raise refuse("alpha", f"{value:g}", f"must be in [0, {largest:g}] for convention {spec.convention}")
+
+
+def _schedule(spec: RunSpec) -> None:
+    if spec.milestones and spec.schedule != "multistep":
+        raise refuse("milestones", list(spec.milestones), f"schedule {spec.schedule} has none; use multistep")
+    if spec.schedule == "multistep" and not spec.milestones:
+        raise refuse("milestones", "none given", "schedule multistep needs at least one")
+    if list(spec.milestones) != sorted(set(spec.milestones)) or any(m < 1 for m in spec.milestones):
+        raise refuse("milestones", list(spec.milestones), "must be rising whole numbers >= 1")
+    if spec.warmup_epochs and spec.warmup_epochs >= spec.epochs:
+        raise refuse("warmup_epochs", spec.warmup_epochs, f"must be less than epochs ({spec.epochs})")
+    if spec.nesterov and spec.optimizer == "sgd" and spec.momentum == 0:
+        raise refuse("nesterov", "true", "needs momentum > 0")
+    if spec.patience and spec.protocol != "holdout":
+        raise refuse("patience", spec.patience, "early stopping looks at held-out images; use protocol holdout")
+
+
+def _hyperparameters(spec: RunSpec) -> None:
+    declared = METHODS[spec.method].hyperparameters if spec.method in METHODS else spec.hyperparameters
+    for name, value in spec.hyperparameters.items():
+        require_known("hyperparameters", name, declared)
+        if not math.isfinite(value):
+            raise refuse(name, value, "must be a finite number")
+
+
+def _size(spec: RunSpec) -> None:
+    if spec.dataset not in DATASETS:
+        return  # its size is known when it is loaded
+    images = training_images(DATASETS[spec.dataset].train_images, spec.protocol)
+    if spec.batch_size > images:
+        raise refuse("batch_size", spec.batch_size, f"{spec.dataset} has {images} training images")
+
+
+def training_images(images: int, protocol: str) -> int:
+    """Images that are trained on, of all the training images: less the held-out ones, min(5,000, 10 %)."""
+    return images - min(5000, images // 10) if protocol == "holdout" else images

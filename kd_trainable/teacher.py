@@ -1,0 +1,197 @@
+"""A frozen teacher: saved with a card, named by its weights, verified before it teaches, shared without a copy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from kd_trainable.data.inputs import shared_tensor
+from kd_trainable.models.build import build
+from kd_trainable.vocabulary import InputError
+
+CARD_FORMAT = 1
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # keys that training scripts wrap a state_dict in
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a teacher. Accuracies are fractions of 1, None where unknown.
+
+    ``trained_on``: 'holdout' (the training split less the held-out images), 'published' (all training images) or
+    'unknown'. ``recipe_id`` names the training run that made it; '' for a foreign one.
+    """
+
+    architecture: str
+    dataset: str
+    data_fingerprint: str
+    classes: int
+    channels: int
+    normalization: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+    trained_on: str = "unknown"
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    parameters: int = 0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    recipe_id: str = ""
+    sha256: str = ""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    card_format: int = CARD_FORMAT
+
+    def saw_validation(self) -> str:
+        """Whether the teacher trained on the images that ``holdout`` holds out: no, yes or unknown."""
+        return {"holdout": "no", "published": "yes"}.get(self.trained_on, "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A card and the weights it speaks of, as numpy arrays by name."""
+
+    card: Card
+    arrays: Arrays
+
+
+def fingerprint(arrays: Arrays) -> str:
+    """sha256 of names, types, shapes and bytes: the same whatever file the weights lay in."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """A state_dict as contiguous numpy arrays; half precisions, which numpy lacks in part, become float32."""
+    whole = {k: v.float() if v.dtype in (torch.bfloat16, torch.float16) else v for k, v in tensors.items()}
+    return {k: np.asarray(v.detach().cpu().numpy(), order="C") for k, v in whole.items()}
+
+
+def rebuild(card: Card, arrays: Arrays) -> nn.Module:
+    """The network, in eval mode, its weights views of ``arrays``: no copy, so nobody may train it.
+
+    The module is made on the meta device and its tensors are assigned; one that keeps tensors outside its
+    state_dict is made for real first. Raises InputError when the weights are another architecture's.
+    """
+    tensors = {k: shared_tensor(v) for k, v in arrays.items()}
+    with torch.device("meta"):
+        module = build(card.architecture, card.classes, card.channels)
+    if set(_names(module)) - module.state_dict().keys():
+        module = build(card.architecture, card.classes, card.channels)
+    require_fit(module, tensors, card.architecture)
+    module.load_state_dict(tensors, assign=True)
+    return module.requires_grad_(False).eval()
+
+
+def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], architecture: str) -> None:
+    """Raises InputError, naming the first difference, unless the weights are this architecture's."""
+    wanted = {k: tuple(v.shape) for k, v in module.state_dict().items()}
+    given = {k: tuple(v.shape) for k, v in tensors.items()}
+    for name in [*wanted, *given]:
+        if wanted.get(name) != given.get(name):
+            here, there = given.get(name, "missing"), wanted.get(name, "none")
+            raise InputError(f"teacher: the file's weights are not a {architecture}'s: {name} is {here}, not {there}")
+
+
+def encode(card: Card, arrays: Arrays) -> tuple[Card, dict[str, bytes]]:
+    """The card with its file's sha256, and the files of a teacher's folder by name, in the order to write them."""
+    content = save_safetensors({k: torch.from_numpy(np.asarray(v, order="C")) for k, v in arrays.items()})
+    card = replace(card, sha256=hashlib.sha256(content).hexdigest())
+    text = json.dumps(asdict(card), indent=2) + "\n"
+    return card, {"weights.safetensors": content, "card.json": text.encode()}
+
+
+def decode(weights: bytes, card: Card, path: str | Path) -> Teacher:
+    """The teacher that ``encode`` made. Raises InputError unless the bytes are the ones the card speaks of."""
+    if hashlib.sha256(weights).hexdigest() != card.sha256:
+        raise InputError(f"teacher: {path} is not the file its card speaks of (sha256 differs): cut short or changed")
+    return Teacher(card, arrays_of(_safetensors(weights, path)))
+
+
+def load(path: str | Path) -> Teacher:
+    """A teacher by its folder, its weights file or its card. Raises InputError for anything else."""
+    weights, card_path = files_of(path)
+    if not card_path.is_file():
+        raise InputError(f"teacher: no card {card_path}; for a plain state_dict give --teacher-model NAME too")
+    return decode(_read(weights), parse_card(card_path.read_bytes(), card_path), weights)
+
+
+def files_of(path: str | Path) -> tuple[Path, Path]:
+    """(weights file, card) for a teacher's folder, its weights file or its card."""
+    path = Path(path).expanduser()
+    folder = path if path.is_dir() else path.parent
+    weights = folder / "weights.safetensors" if path.is_dir() or path.suffix == ".json" else path
+    if not weights.is_file():
+        raise InputError(f"teacher: no such file: {weights}")
+    return weights, folder / "card.json"
+
+
+def parse_card(content: bytes, path: str | Path) -> Card:
+    """The card that ``content`` holds. Raises InputError when it is not a card of this format."""
+    try:
+        card = Card(**json.loads(content))
+        card = replace(card, mean=tuple(card.mean), std=tuple(card.std))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"teacher: {path} is not a teacher's card ({error})") from None
+    if card.card_format != CARD_FORMAT:
+        raise InputError(f"teacher: {path} has card format {card.card_format}; this version reads {CARD_FORMAT}")
+    return card
+
+
+def load_plain(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a foreign file: safetensors, or a state_dict that torch saved, read with weights_only=True."""
+    path = Path(path).expanduser()
+    if path.suffix == ".safetensors":
+        return arrays_of(_safetensors(_read(path), path))
+    _read(path, 1)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, OSError, KeyError):
+        reason = "cut short, or a pickle that holds more than tensors, which could run code"
+        raise InputError(f"teacher: {path} is not a state_dict that can be read safely: {reason}") from None
+    return arrays_of(_state_dict(found, path))
+
+
+def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
+    for key in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
+        raise InputError(f"teacher: {path} holds no state_dict (a mapping of names to tensors)")
+    return {k.removeprefix("module."): v for k, v in found.items()}
+
+
+def _safetensors(content: bytes, path: str | Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_safetensors(content)
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"teacher: {path} is not a whole safetensors file ({error})") from None
+    return tensors
+
+
+def _read(path: Path, size: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise InputError(f"teacher: {path} cannot be read: {error.strerror}") from None
+
+
+def _names(module: nn.Module) -> list[str]:
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return [name for name, _ in tensors]

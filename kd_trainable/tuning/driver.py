@@ -1,0 +1,244 @@
+"""Runs what is not done: a Ray cluster, the teacher and data put into it once, and Tune over the runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+
+from kd_trainable import logits, teacher
+from kd_trainable.data.images import ImageData
+from kd_trainable.engine import checkpoint
+from kd_trainable.spec import RunSpec
+from kd_trainable.teacher import Teacher
+from kd_trainable.tuning import results
+from kd_trainable.tuning.conductor import Conductor
+from kd_trainable.tuning.passes import PassBroker
+from kd_trainable.tuning.plan import Names, counts_as_done
+from kd_trainable.tuning.schedulers import SCHEDULERS
+from kd_trainable.tuning.searchers import Proposer
+from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.space import Space
+from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
+from kd_trainable.tuning.view import View
+from kd_trainable.vocabulary import InputError
+
+TUNE_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's snapshot is not what a sweep resumes from
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C reaches us as KeyboardInterrupt
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+WORKER_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # idle threads that spin steal the cores of other trials (2 trials x 2 threads: 4x)
+    # glibc gives activations back to the system at every step otherwise, and page faults take half of the time
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the driver needs to run a sweep."""
+
+    name: str
+    space: Space
+    settings: Settings
+    storage: Storage
+    names: Names
+    data: ImageData
+    teacher: Teacher | None
+    proposer: Proposer
+
+
+@contextlib.contextmanager
+def cluster(settings: Settings) -> Iterator[None]:
+    """The cluster of ``address``, the one that is already connected, or one on this machine that ends with the block."""
+    if ray.is_initialized():
+        yield
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if settings.address:
+            environment = {"env_vars": WORKER_ENVIRONMENT}
+            ray.init(address=settings.address, runtime_env=environment, **quiet)
+        else:
+            with _environment(WORKER_ENVIRONMENT):  # what Ray starts here inherits it
+                ray.init(address="local", include_dashboard=False, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"address: {settings.address!r} cannot be reached: {results.one_line(error)}") from None
+    try:
+        yield
+    finally:
+        with _deaf_to_interrupts():
+            ray.shutdown()
+
+
+def gpus_per_trial(settings: Settings) -> float:
+    """The GPUs a trial takes. Raises InputError where the cluster has too few GPUs or CPUs for one trial."""
+    there = ray.cluster_resources()
+    gpus, cpus = there.get("GPU", 0.0), there.get("CPU", 0.0)
+    wanted = settings.gpus_per_trial
+    if wanted is None:
+        wanted = 0.25 if gpus else 0.0
+    if wanted > gpus:
+        raise InputError(f"gpus_per_trial: {wanted:g} is not allowed; {gpus:g} GPUs are there")
+    if settings.cpus_per_trial > cpus:
+        raise InputError(f"cpus_per_trial: {settings.cpus_per_trial} is not allowed; {cpus:g} CPUs are there")
+    return wanted
+
+
+def run(job: Job) -> Conductor:
+    """Runs the sweep in the connected cluster; returns its conductor, which knows every run of it."""
+    settings, metric = job.settings, job.settings.metric(job.space)
+    gpus = gpus_per_trial(settings)
+    conductor = Conductor(
+        job.space,
+        job.proposer,
+        job.names.name,
+        lambda name: _ended(job, name),
+        lambda n, lost: _close(job, n, lost),
+        metric,
+    )
+    shared = _share(job, gpus > 0)
+    total = _total(job, conductor)
+    epochs = job.space.spec({}, job.space.seeds[0]).epochs
+    scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
+    with _environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric) as view:
+        try:
+            _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
+        finally:
+            job.storage.delete_folder("scratch")
+    _require_unchanged(job, shared)
+    return conductor
+
+
+def _tuner(
+    job: Job, conductor: Conductor, shared: Shared, gpus: float, view: View, total: int, scratch: str
+) -> tune.Tuner:
+    settings = job.settings
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    epochs = job.space.spec({}, job.space.seeds[0]).epochs
+    trainable = tune.with_parameters(DistillationTrial, shared={"shared": shared})
+    return tune.Tuner(
+        tune.with_resources(trainable, {"cpu": settings.cpus_per_trial, "gpu": gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=conductor,
+            scheduler=SCHEDULERS[settings.scheduler](settings.metric(job.space), epochs),
+            num_samples=2 * total + 1,  # the conductor says when it is finished
+            max_concurrent_trials=settings.max_concurrent,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=scratch.partition("/")[2],
+            storage_path=f"{job.storage.root}/scratch",
+            storage_filesystem=job.storage.filesystem,
+            failure_config=tune.FailureConfig(max_failures=settings.retries),
+            callbacks=[view],
+            verbose=0,
+        ),
+    )
+
+
+def _share(job: Job, gpu: bool) -> Shared:
+    """Puts data and teacher into the object store, once, and starts the broker of passes."""
+    found = job.teacher
+    return Shared(
+        storage=job.storage,
+        data=ray.put(job.data),
+        data_fingerprint=job.names.data,
+        teacher=None if found is None else ray.put(found.arrays),
+        card=None if found is None else found.card,
+        kept={} if found is None else {a: _keep(job, found, a) for a in job.space.values("augment")},
+        threads=job.settings.cpus_per_trial,
+        gpu=gpu,
+        every_epoch=job.settings.scheduler != "none",
+    )
+
+
+def _keep(job: Job, found: Teacher, augment: str) -> Kept:
+    """Where the logits of one augmentation are kept, and the broker of its passes."""
+    base = job.space.spec({}, job.space.seeds[0])
+    folder = f"logits/{logits.folder_name(found.card, job.names.data, base.protocol, augment)}"
+    needed = logits.passes(job.space.seeds, base.epochs, augment)
+    broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)  # type: ignore[attr-defined]
+    return Kept(broker, folder, logits.uses_table(job.space.seeds, base.epochs, augment))
+
+
+def _total(job: Job, conductor: Conductor) -> int:
+    """Runs that there will be, at most."""
+    if conductor.runs:
+        return len(conductor.runs)
+    return (job.settings.num_samples or 1) * len(job.space.seeds) * (2 if job.space.baselines else 1)
+
+
+def _ended(job: Job, name: str) -> Mapping[str, Any] | None:
+    found = RunFolder(job.storage, name).result()
+    return found if counts_as_done(found, job.settings.scheduler) else None
+
+
+def _close(job: Job, name: str, lost: bool) -> Mapping[str, Any]:
+    """The result of a run whose trial has ended; one without any was stopped by the scheduler, or lost."""
+    folder = RunFolder(job.storage, name)
+    found = folder.result()
+    if found is not None and found["status"] in ("finished", "failed"):
+        return found
+    flat = job.storage.read_json(f"{folder.folder}/spec.json") or {}
+    history, facts = _newest(folder)
+    ending = results.Ending("lost", f"its worker died {folder.attempts()} times") if lost else results.Ending("stopped")
+    circumstances = {"attempts": folder.attempts(), **facts}
+    result = results.result(name, RunSpec(**flat), ending, history, circumstances)
+    folder.claim()  # a worker that still lives writes no more
+    folder.finish(result, None)
+    return result
+
+
+def _newest(folder: RunFolder) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    for _, content in folder.checkpoints():
+        _, history, facts = checkpoint.decode(content)
+        return history, facts
+    return [], {}
+
+
+def _require_unchanged(job: Job, shared: Shared) -> None:
+    if job.teacher is not None and teacher.fingerprint(ray.get(shared.teacher)) != job.teacher.card.fingerprint:
+        raise RuntimeError("the teacher's weights in the object store have changed during the sweep")
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {k: os.environ.get(k) for k in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for k, v in before.items():
+            if v is None:
+                os.environ.pop(k, None)
+            else:
+                os.environ[k] = v
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of a cluster behind."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread, which alone may set handlers
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,99 @@
+"""What a sweep would run, what of it is done, and what its teacher passes are: from names and files alone. No Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kd_trainable.rules import refuse, training_images
+from kd_trainable.spec import RunSpec, spec_id
+from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.space import Space
+from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.vocabulary import InputError, require_known
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Names:
+    """How runs are named here: the fingerprints of the data and of the teacher ('' while it is not there yet)."""
+
+    data: str
+    teacher: str = ""
+
+    def name(self, spec: RunSpec) -> str:
+        """The run's spec_id."""
+        return spec_id(spec, self.data, self.teacher)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Teacher passes over the training split: needed once for the sweep, and what the usual loop would make."""
+
+    needed: int
+    usual: int
+    kept: int = 0
+
+    def line(self) -> str:
+        """The two numbers, for people."""
+        kept = f" ({self.kept} of them kept already)" if self.kept else ""
+        return f"teacher passes over the training images: {self.needed}{kept}, not {self.usual}"
+
+
+def counts_as_done(result: Result | None, scheduler: str) -> bool:
+    """Whether a run need not be run again: finished; failed by its own numbers; or stopped, if a scheduler may stop."""
+    if result is None:
+        return False
+    if result["status"] == "stopped":
+        return scheduler != "none"
+    return result["status"] == "finished" or (result["status"] == "failed" and result.get("error_kind") == "numbers")
+
+
+def grid_runs(space: Space, names: Names) -> dict[str, RunSpec]:
+    """The runs of a grid by name, baselines first, each once."""
+    cells = space.cells()
+    runs: dict[str, RunSpec] = {}
+    for spec in space.runs([*space.baseline_cells(cells), *cells]):
+        runs.setdefault(names.name(spec), spec)
+    return runs
+
+
+def results_of(storage: Storage, runs: Iterable[str]) -> dict[str, Result]:
+    """The results there are."""
+    found = {name: RunFolder(storage, name).result() for name in runs}
+    return {name: result for name, result in found.items() if result is not None}
+
+
+def passes_of(runs: Sequence[RunSpec], seeds: Sequence[int]) -> Passes:
+    """The passes these runs need together, over one augmentation or several."""
+    from kd_trainable.logits import passes
+
+    distilled = [spec for spec in runs if spec.distilled]
+    kinds = {(spec.augment, spec.epochs) for spec in distilled}
+    needed = sum(len(passes(seeds, epochs, augment)) for augment, epochs in kinds)
+    return Passes(needed, sum(spec.epochs for spec in distilled))
+
+
+def teacher_recipe(space: Space, settings: Settings) -> RunSpec:
+    """The spec that trains this sweep's teacher. Raises InputError where the sweep gives neither recipe nor file."""
+    base = space.spec({}, space.seeds[0])
+    if not settings.teacher_recipe:
+        raise InputError("teacher: none given; name a teacher file, or the fields of a recipe to train one by")
+    fixed = {"dataset": base.dataset, "protocol": base.protocol, "normalization": base.normalization}
+    return RunSpec(**{**fixed, **settings.teacher_recipe, "method": "none"})
+
+
+def check_against_data(space: Space, settings: Settings) -> None:
+    """Raises InputError for what only the data set can tell: its normalisations, and whether a batch fits in it."""
+    specs = [space.spec({}, space.seeds[0])]
+    if not space.ranges:
+        specs = [space.spec(cell, space.seeds[0]) for cell in space.cells()]
+    for spec in specs:
+        known = facts(spec.dataset, settings.data_dir)
+        require_known("normalization", spec.normalization, known.normalizations)
+        images = training_images(known.train_images, spec.protocol)
+        if spec.batch_size > images:
+            raise refuse("batch_size", spec.batch_size, f"{spec.dataset} has {images} training images")

@@ -1,0 +1,135 @@
+"""result.json of a run, and the two tables that are made from many: columns as records.py declares them."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column
+from kd_trainable.spec import DISTILLATION_FIELDS, RunSpec
+
+RESULT_FORMAT = 1
+
+
+class Ending(NamedTuple):
+    """How a run ended. ``kind`` of a failure: 'numbers' would fail so again, 'exception' may not."""
+
+    status: str
+    error: str = ""
+    kind: str = ""
+
+
+def result(
+    spec_id: str,
+    spec: RunSpec,
+    ending: Ending,
+    history: list[dict[str, float]],
+    circumstances: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What result.json holds: the run's row, its spec and its epochs."""
+    hard_weight, soft_weight = spec.weights(max(0, len(history) - 1))
+    return {
+        "result_format": RESULT_FORMAT,
+        "spec_id": spec_id,
+        "status": ending.status,
+        "error": ending.error,
+        "error_kind": ending.kind,
+        "spec": spec.flat(),
+        "hard_weight": hard_weight,
+        "soft_weight": soft_weight,
+        **summary(history),
+        **circumstances,
+        "history": history,
+    }
+
+
+def summary(history: list[dict[str, float]]) -> dict[str, Any]:
+    """Last, best-by-validation and best-by-test accuracy, and the median pace."""
+    if not history:
+        return {"epochs_run": 0}
+    validation = [row["validation_accuracy"] for row in history]
+    test = [row["test_accuracy"] for row in history]
+    paces = sorted(row["images_per_second"] for row in history)
+    held_out = not math.isnan(validation[-1])
+    at = max(range(len(history)), key=lambda i: validation[i]) if held_out else None
+    return {
+        "epochs_run": len(history),
+        "validation_accuracy_last": validation[-1],
+        "validation_accuracy_best": max(validation) if held_out else math.nan,
+        "test_accuracy_last": test[-1],
+        "test_accuracy_best": max(test),
+        "test_accuracy_at_best_validation": test[at] if at is not None else math.nan,
+        "images_per_second": paces[len(paces) // 2],
+    }
+
+
+def run_row(found: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of runs.parquet from a result (or from what is known of an unfinished run)."""
+    row = {c.name: found.get(c.name) for c in RUN_COLUMNS}
+    return row | spec_columns(found["spec"])
+
+
+def spec_columns(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec's columns: no value where a field does not apply, JSON where a cell must hold a list."""
+    row: dict[str, Any] = {c.name: flat.get(c.name) for c in SPEC_COLUMNS}
+    for name in ("temperature", "alpha"):
+        if isinstance(row[name], list | tuple):
+            row[f"{name}_schedule"], row[name] = json.dumps(row[name]), None
+    for name in ("milestones", "hyperparameters"):
+        row[name] = json.dumps(row[name])
+    if flat["method"] == "none":
+        row |= dict.fromkeys(DISTILLATION_FIELDS)
+    if flat["mode"] == "logit_mse":
+        row["temperature"] = None
+    return row
+
+
+def runs_frame(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """runs.parquet: one row a run."""
+    return _frame([run_row(f) for f in found], RUN_COLUMNS)
+
+
+def epochs_frame(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """epochs.parquet: one row a run and epoch."""
+    rows = [{"spec_id": f["spec_id"], **row} for f in found for row in f.get("history", [])]
+    return _frame(rows, EPOCH_COLUMNS)
+
+
+def _frame(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
+    return pd.DataFrame({c.name: pd.array([_missing(row.get(c.name)) for row in rows], dtype=c.dtype) for c in columns})
+
+
+def _missing(value: Any) -> Any:
+    return None if value == "" or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def device_name(device: Any) -> str:
+    """The device a run ran on, by its model's name."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({processor()})"
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+        return names[0]
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line: its type and message; running out of GPU memory says what helps."""
+    text = " ".join(str(error).split())[:500]
+    if type(error).__name__ == "OutOfMemoryError":
+        return f"out of GPU memory: fewer trials on a GPU (--gpus-per-trial) or a smaller --batch-size; {text}"
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,197 @@
+"""Searchers by name: who proposes the next cell. A cell runs on all seeds, and its proposer is told their mean.
+
+A proposer has ``ask() -> (ticket, cell) | None`` and ``tell(ticket, outcome)``. What it must remember lies in a file
+from the start, so the same command proposes only what remains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from kd_trainable.tuning.space import Between, Cell, Space, identity
+from kd_trainable.vocabulary import InputError
+
+REPEATS = 50  # proposals in a row that only repeat known cells, after which a finite space counts as walked
+
+
+class Outcome(NamedTuple):
+    """How a cell went: 'complete' with the mean over its seeds, 'pruned' with the mean where it was stopped, or 'failed'."""
+
+    state: str
+    value: float | None = None
+    epoch: int | None = None
+
+
+class Proposer(Protocol):
+    """Proposes cells, and hears how they went."""
+
+    def ask(self) -> tuple[Any, Cell] | None: ...
+
+    def tell(self, ticket: Any, outcome: Outcome) -> None: ...
+
+
+class Listed:
+    """Cells known beforehand: a grid, or a random draw."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells = list(cells)
+        self.next = 0
+
+    def ask(self) -> tuple[Any, Cell] | None:
+        if self.next >= len(self.cells):
+            return None
+        self.next += 1
+        return self.next - 1, self.cells[self.next - 1]
+
+    def tell(self, ticket: Any, outcome: Outcome) -> None:
+        return
+
+
+class Tpe:
+    """Optuna's TPE. Its study is a journal file; cells that were under way when it was last closed come first."""
+
+    def __init__(self, space: Space, samples: int, journal: Path, key: str) -> None:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        self.space, self.samples = space, samples
+        self.states = optuna.trial.TrialState
+        self.study = optuna.create_study(
+            study_name=key,
+            direction="maximize",
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            load_if_exists=True,
+        )
+        trials = self.study.get_trials(deepcopy=False)
+        # a sampler that began again with the same seed would propose its first cells again
+        seed = space.seeds[0] + 1000 * len(trials)
+        self.study.sampler = optuna.samplers.TPESampler(constant_liar=True, seed=seed)
+        self.resumed = [t for t in trials if t.state == self.states.RUNNING and "cell" in t.user_attrs]
+        self.known = {identity(space.spec(t.user_attrs["cell"], 0)) for t in trials if "cell" in t.user_attrs}
+        self.asked = len(self.known)
+
+    def ask(self) -> tuple[Any, Cell] | None:
+        if self.resumed:
+            trial = self.resumed.pop(0)
+            return trial.number, trial.user_attrs["cell"]
+        for _ in range(REPEATS if self.asked < self.samples else 0):
+            trial = self.study.ask()
+            cell = self._draw(trial)
+            same = identity(self.space.spec(cell, 0))
+            if same not in self.known:
+                trial.set_user_attr("cell", cell)
+                self.known.add(same)
+                self.asked += 1
+                return trial.number, cell
+            self.study.tell(trial, state=self.states.FAIL)  # known already: it teaches nothing new
+        return None
+
+    def tell(self, ticket: Any, outcome: Outcome) -> None:
+        trial = self.study.get_trials(deepcopy=False)[ticket]
+        if trial.state.is_finished():
+            return
+        if outcome.state == "complete":
+            self.study.tell(ticket, outcome.value)
+        elif outcome.state == "pruned":
+            if outcome.value is not None and outcome.epoch is not None:
+                storage = self.study._storage  # a trial resumed by number has no public way to report
+                storage.set_trial_intermediate_value(trial._trial_id, outcome.epoch, outcome.value)
+            self.study.tell(ticket, state=self.states.PRUNED)
+        else:
+            self.study.tell(ticket, state=self.states.FAIL)
+
+    def _draw(self, trial: Any) -> dict[str, Any]:
+        block = self.space.blocks[0]
+        if len(self.space.blocks) > 1:
+            block = self.space.blocks[trial.suggest_categorical("block", range(len(self.space.blocks)))]
+        return {name: _suggest(trial, name, values) for name, values in block.items()}
+
+
+def _suggest(trial: Any, name: str, values: Any) -> Any:
+    if isinstance(values, Between):
+        return trial.suggest_float(name, values.low, values.high, log=values.log)
+    if len(values) == 1:
+        return values[0]
+    choices = {json.dumps(v): v for v in values}  # a schedule is a list, which optuna would not take as a choice
+    return choices[trial.suggest_categorical(name, list(choices))]
+
+
+def grid(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
+    """Every cell of the grid."""
+    if samples is not None:
+        raise InputError("num_samples: not for searcher grid, which runs every cell; use random or optuna")
+    return Listed(space.cells())
+
+
+def random(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
+    """``samples`` distinct cells, drawn evenly; the same draw for the same space, so that a longer one goes on from it."""
+    return Listed(draw_random(space, _needed(samples)))
+
+
+def optuna_tpe(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
+    """``samples`` distinct cells, proposed by TPE from how the earlier ones went."""
+    return Tpe(space, _needed(samples), journal, key)
+
+
+SEARCHERS: dict[str, Callable[[Space, int | None, Path, str], Proposer]] = {
+    "grid": grid,
+    "random": random,
+    "optuna": optuna_tpe,
+}
+
+
+def draw_random(space: Space, samples: int) -> list[Cell]:
+    """The first ``samples`` distinct cells of the space's own random sequence (fewer where it has fewer)."""
+    rng = np.random.default_rng(int(study_key(space), 16))
+    seen: dict[str, Cell] = {}
+    repeats = 0
+    while len(seen) < samples and repeats < REPEATS * max(1, len(seen)):
+        block = space.blocks[int(rng.integers(len(space.blocks)))]
+        cell = {name: _drawn(rng, values) for name, values in block.items()}
+        same = identity(space.spec(cell, 0))
+        repeats = repeats + 1 if same in seen else 0
+        seen.setdefault(same, cell)
+    return list(seen.values())
+
+
+def _drawn(rng: np.random.Generator, values: Any) -> Any:
+    if not isinstance(values, Between):
+        return values[int(rng.integers(len(values)))]
+    if values.log:
+        return float(np.exp(rng.uniform(np.log(values.low), np.log(values.high))))
+    return float(rng.uniform(values.low, values.high))
+
+
+def study_key(space: Space, *fingerprints: str) -> str:
+    """Names the space: a study or a draw belongs to one space, its fixed fields and seeds; a study also to one teacher."""
+    blocks = [{k: str(v) for k, v in block.items()} for block in space.blocks]
+    text = json.dumps([identity(space.spec({}, 0)), blocks, list(map(int, space.seeds)), fingerprints], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _needed(samples: int | None) -> int:
+    if samples is None:
+        raise InputError("num_samples: missing; random and optuna need the number of cells to try")
+    if samples < 1:
+        raise InputError(f"num_samples: {samples} is not allowed; must be a whole number >= 1")
+    return samples
+
+
+def mean_outcome(rows: Sequence[Mapping[str, Any]], metric: str) -> Outcome:
+    """What a cell's proposer is told: of its seeds' rows (status, epoch, metric)."""
+    states = {row["status"] for row in rows}
+    values = [float(row[metric]) for row in rows if row.get(metric) is not None]
+    if states <= {"finished"} and np.isfinite(values).all():
+        return Outcome("complete", float(np.mean(values)))
+    if states <= {"finished", "stopped"} and np.isfinite(values).all():
+        return Outcome("pruned", float(np.mean(values)), min(int(row["epochs_run"]) for row in rows))
+    return Outcome("failed")

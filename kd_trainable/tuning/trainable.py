@@ -1,0 +1,213 @@
+"""One run as a Ray Tune trial: takes the run's lease, goes on from its newest checkpoint, trains, writes its result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+
+from kd_trainable import logits, teacher
+from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
+from kd_trainable.engine import checkpoint
+from kd_trainable.engine.plain import NumbersError, PlainRun
+from kd_trainable.logits import Shard
+from kd_trainable.methods.controls import controlled
+from kd_trainable.models.build import count_parameters
+from kd_trainable.spec import RunSpec, spec_id
+from kd_trainable.tuning import passes, results
+from kd_trainable.tuning.store import Fenced, RunFolder, Storage
+
+CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints
+REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported together
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The teacher's kept logits under one augmentation: who hands out passes, where they lie, table or stream."""
+
+    broker: Any
+    folder: str
+    table: bool
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trials of a sweep share: references into the object store, and how the sweep is run."""
+
+    storage: Storage
+    data: ray.ObjectRef
+    data_fingerprint: str
+    teacher: ray.ObjectRef | None
+    card: teacher.Card | None
+    kept: Mapping[str, Kept]
+    threads: int
+    gpu: bool
+    every_epoch: bool  # a scheduler wants to hear of each
+
+
+class DistillationTrial(tune.Trainable):
+    """Tune's view of a run. ``config`` is the spec, flat, and its spec_id; actors are reused by ``reset_config``."""
+
+    def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
+        self.shared = shared["shared"]
+        torch.set_num_threads(self.shared.threads)
+        self.device = torch.device("cuda" if self.shared.gpu else "cpu")
+        self.data = ray.get(self.shared.data)
+        self._inputs: dict[tuple[Any, ...], Inputs] = {}
+        self._module: torch.nn.Module | None = None
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        began = time.perf_counter()
+        try:
+            if self.run is None:
+                self._prepare()
+            assert self.run is not None
+            while not self.run.done:
+                self._epoch()
+                if self.shared.every_epoch or time.perf_counter() - began > REPORT_S:
+                    break
+            if self.run.done:
+                self._end("finished")
+        except Fenced as error:
+            return self._report("lost", str(error))
+        except Exception as error:  # recorded, and the trial ends: Tune's retries are for lost runs only
+            return self._fail(error)
+        return self._report("finished" if self.run.done else "running")
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        if self.run is not None:
+            Path(checkpoint_dir, "state.safetensors").write_bytes(checkpoint.encode(self.run, self.facts))
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        self._prepare()
+        assert self.run is not None
+        tensors, history, self.facts = checkpoint.decode(Path(checkpoint_dir, "state.safetensors").read_bytes())
+        self.run.load(tensors, history)
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self.spec_id = config["spec_id"]
+        self.spec = RunSpec(**{k: v for k, v in config.items() if k != "spec_id"})
+        self.run: PlainRun | None = None
+        self.facts = {"train_seconds": 0.0, "teacher_seconds": 0.0}
+        self.save_seconds, self.saved_at = 0.0, time.perf_counter()
+
+    def _prepare(self) -> None:
+        """Takes the lease and builds the run, from its newest checkpoint if it has one."""
+        own = spec_id(self.spec, self.shared.data_fingerprint, self._teacher_fingerprint())
+        if own != self.spec_id:
+            raise RuntimeError(f"the trial's spec is {own}, not the {self.spec_id} it was given")
+        self.folder = RunFolder(self.shared.storage, self.spec_id)
+        self.attempt = self.folder.claim()
+        self.folder.write_json("spec.json", self.spec.flat())
+        targets = self._targets if self.spec.distilled else None
+        run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets)
+        for _, content in self.folder.checkpoints():
+            try:
+                tensors, history, self.facts = checkpoint.decode(content)
+            except ValueError:
+                continue
+            run.load(tensors, history)
+            break
+        self.run = run
+
+    def _epoch(self) -> None:
+        assert self.run is not None
+        row = self.run.step_epoch()
+        self.facts["train_seconds"] += row["epoch_seconds"]
+        now = time.perf_counter()
+        if not self.run.done and now - self.saved_at > self.save_seconds / CHECKPOINT_SHARE:
+            self.folder.save_checkpoint(len(self.run.history), checkpoint.encode(self.run, self.facts))
+            self.saved_at = time.perf_counter()
+            self.save_seconds = self.saved_at - now
+
+    def _targets(self, epoch: int) -> torch.Tensor:
+        """The teacher's logits of an epoch, under the spec's control."""
+        spec, kept = self.spec, self.shared.kept[self.spec.augment]
+        wanted = logits.shards_of(spec.seed, epoch, spec.augment, kept.table)
+        fetched, seconds = passes.fetch(kept.broker, self.spec_id, wanted, self._compute_pass, self._store_pass)
+        self.facts["teacher_seconds"] += seconds
+        own = logits.of_epoch(fetched, spec.seed, epoch, spec.augment, kept.table)
+        return controlled(own, spec.control, spec.seed)
+
+    def _compute_pass(self, shard: Shard, beat: Any) -> Any:
+        card, arrays = self.shared.card, ray.get(self.shared.teacher)
+        assert card is not None
+        if self._module is None:
+            self._module = teacher.rebuild(card, arrays).to(self.device)
+        inputs = self._inputs_for(None)
+        computed = logits.compute(self._module, inputs, self.spec.augment, shard, beat)
+        if teacher.fingerprint(arrays) != card.fingerprint:
+            raise RuntimeError("the teacher's weights in the object store have changed")
+        return computed
+
+    def _store_pass(self, shard: Shard, computed: Any) -> None:
+        folder = self.shared.kept[self.spec.augment].folder
+        self.shared.storage.write(f"{folder}/{shard.file}", logits.encode(computed))
+
+    def _inputs_for(self, normalization: str | None) -> Inputs:
+        """The data as the student sees it; with None, as the teacher does: in its own normalisation and float32."""
+        precision = "float32" if normalization is None else self.spec.precision
+        layout = wants_channels_last(self.device, precision)
+        key = (self.spec.protocol, normalization, layout)
+        if key not in self._inputs:
+            name = normalization or next(iter(self.data.normalizations))
+            inputs = make_inputs(self.data, self.spec.protocol, name, self.device, layout)
+            if normalization is None and self.shared.card is not None:
+                inputs = replace(inputs, mean=self.shared.card.mean, std=self.shared.card.std)
+            self._inputs[key] = inputs
+        return self._inputs[key]
+
+    def _teacher_fingerprint(self) -> str:
+        return self.shared.card.fingerprint if self.shared.card else ""
+
+    def _end(self, status: str, error: str = "", kind: str = "") -> None:
+        run = self.run
+        ending = results.Ending(status, error, kind)
+        circumstances = {
+            "attempts": self.attempt,
+            "device": results.device_name(self.device),
+            "threads": self.shared.threads,
+            "parameters": count_parameters(run.student) if run else None,
+            "data_fingerprint": self.shared.data_fingerprint,
+            "teacher_fingerprint": self._teacher_fingerprint() if self.spec.distilled else "",
+            "teacher_saw_validation": self.shared.card.saw_validation() if self.shared.card else "",
+            **self.facts,
+        }
+        weights = checkpoint.student_weights(run) if run and status == "finished" else None
+        history = run.history if run else []
+        self.folder.finish(results.result(self.spec_id, self.spec, ending, history, circumstances), weights)
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        kind = "numbers" if isinstance(error, NumbersError) else "exception"
+        line = results.one_line(error)
+        if kind == "exception":
+            traceback.print_exception(error)  # into the worker's log; the table gets the line
+        try:
+            self._end("failed", line, kind)
+        except Exception as second:
+            line += f" (and its result could not be written: {results.one_line(second)})"
+        return self._report("failed", line)
+
+    def _report(self, status: str, error: str = "") -> dict[str, Any]:
+        last = self.run.history[-1] if self.run and self.run.history else {}
+        return {
+            "spec_id": self.spec_id,
+            "status": status,
+            "error": error,
+            "epoch": int(last.get("epoch", 0)),
+            "validation_accuracy": last.get("validation_accuracy", float("nan")),
+            "test_accuracy": last.get("test_accuracy", float("nan")),
+            "done": status != "running",
+        }

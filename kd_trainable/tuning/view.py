@@ -1,0 +1,118 @@
+"""The live view: done, running, failed, total, ETA, best so far. Silent where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune import Callback
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+REFRESH_S = 0.5
+BAR = 24
+
+
+class View(Callback):
+    """Counts runs and epochs as Tune reports them. ``total_runs`` is None while a searcher may still propose."""
+
+    def __init__(self, total_runs: int, done_before: int, epochs: int, metric: str) -> None:
+        self.console = Console(stderr=True)
+        self.total, self.done, self.failed, self.epochs, self.metric = total_runs, done_before, 0, epochs, metric
+        self.running: dict[str, int] = {}
+        self.best: tuple[float, str] | None = None
+        self.trained, self.began, self.shown = 0, time.monotonic(), 0.0
+        self.passes: tuple[int, int, int] | None = None
+        self.first_epoch: dict[str, int] = {}
+
+    def __enter__(self) -> View:
+        self.live = Live(self.render(), console=self.console, auto_refresh=False, transient=True)
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its callbacks into its own experiment folder, which nothing resumes from
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.running.setdefault(trial.config["spec_id"], 0)
+        self.refresh()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        name, epoch = result["spec_id"], result["epoch"]
+        self.trained += max(0, epoch - self.running.get(name, 0)) if name in self.running else 0
+        self.running[name] = epoch
+        value = result.get(self.metric)
+        if value == value and value is not None and trial.config["method"] != "none":
+            self.best = max(self.best or (0.0, ""), (value, label(trial.config)))
+        self.refresh()
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._end(trial, failed=(trial.last_result or {}).get("status") in ("failed", "lost"))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._end(trial, failed=True)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if time.monotonic() - self.shown > REFRESH_S:
+            self.refresh()
+
+    def _end(self, trial: Any, failed: bool) -> None:
+        self.running.pop(trial.config["spec_id"], None)
+        self.failed += failed
+        self.done += not failed
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draws again, where there is a terminal."""
+        self.shown = time.monotonic()
+        if self.console.is_terminal:
+            self.live.update(self.render(), refresh=True)
+
+    def render(self) -> Text:
+        """The view as text."""
+        share = (self.done + self.failed) / max(1, self.total)
+        filled = round(BAR * share)
+        parts = [
+            "━" * filled + "─" * (BAR - filled),
+            f"{self.done} done, {len(self.running)} running, {self.failed} failed of {self.total}",
+            f"ETA {self.eta()}",
+        ]
+        if self.best is not None:
+            parts.append(f"best {100 * self.best[0]:.2f} % ({self.best[1]})")
+        return Text("  ".join(parts), no_wrap=True, overflow="ellipsis")
+
+    def eta(self) -> str:
+        """Time to go at the pace so far; '–' before there is one."""
+        left = (self.total - self.done - self.failed) * self.epochs - sum(self.running.values())
+        spent = time.monotonic() - self.began
+        return duration(left * spent / self.trained) if self.trained else "–"
+
+
+def label(config: Mapping[str, Any]) -> str:
+    """A run's cell in a few words."""
+    return f"T={config['temperature']:g} α={config['alpha']:g} {config['mode']}" if _scalar(config) else config["mode"]
+
+
+def _scalar(config: Mapping[str, Any]) -> bool:
+    return isinstance(config["temperature"], float) and isinstance(config["alpha"], float)
+
+
+def duration(seconds: float) -> str:
+    """'45 s', '3 min 20 s', '2 h 05 min', '3 d 04 h'."""
+    s = round(max(0.0, seconds))
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} min {s % 60:02d} s"
+    if s < 86400:
+        return f"{s // 3600} h {s % 3600 // 60:02d} min"
+    return f"{s // 86400} d {s % 86400 // 3600:02d} h"

@@ -1,0 +1,171 @@
+"""Every network of the table is what the table says, and a name that leads nowhere is refused in one line."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from kd_trainable.models import MODELS
+from kd_trainable.models.build import build, count_parameters
+from kd_trainable.vocabulary import InputError
+
+BATCH = 2
+
+
+def built(name: str) -> nn.Module:
+    return build(name, 10, MODELS[name].shape[0])
+
+
+def some_images(name: str, *leading: int) -> Tensor:
+    return torch.randn(*leading, *MODELS[name].shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_table_has_all_networks() -> None:
+    assert sorted(MODELS) == [
+        "cnn2", "conv4", "conv5x5", "digits_cnn", "digits_mlp", "resnet18", "resnet20", "vgg16", "wrn_16_2",
+    ]  # fmt: skip
+
+
+def test_published_parameter_counts() -> None:
+    published = {"vgg16": 14_728_266, "resnet18": 11_173_962, "resnet20": 269_722, "wrn_16_2": 691_674}
+    assert {name: MODELS[name].parameters for name in published} == published
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_network_is_what_its_entry_says(name: str) -> None:
+    """Parameter count, logits in train and eval mode, and each tap fires exactly once, with a batch of features."""
+    entry, network, fired = MODELS[name], built(name), []
+    assert count_parameters(network) == entry.parameters
+    for tap in entry.taps:
+        network.get_submodule(tap).register_forward_hook(lambda _m, _i, out, tap=tap: fired.append((tap, out.shape)))
+    logits = network.train()(some_images(name, BATCH))
+    assert logits.shape == (BATCH, 10)
+    assert logits.isfinite().all()
+    assert [tap for tap, _ in fired] == list(entry.taps)
+    assert all(shape[0] == BATCH for _, shape in fired)
+    assert len(fired[-1][1]) == 2  # the last tap is the embedding, [B, D]
+    with torch.inference_mode():
+        assert network.eval()(some_images(name, BATCH)).shape == (BATCH, 10)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_classes_are_as_asked(name: str) -> None:
+    with torch.inference_mode():
+        assert build(name, 7, MODELS[name].shape[0]).eval()(some_images(name, 1)).shape == (1, 7)
+
+
+def test_channels_are_as_asked() -> None:
+    with torch.inference_mode():
+        assert build("resnet20", 10, 1).eval()(torch.zeros(1, 1, 32, 32)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("name", ["conv4", "resnet20", "wrn_16_2", "digits_cnn"])
+def test_channels_last_gives_the_same_logits(name: str) -> None:
+    network, images = built(name).eval(), some_images(name, BATCH)
+    with torch.inference_mode():
+        expected = network(images)
+        found = network.to(memory_format=torch.channels_last)(images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["digits_cnn", "resnet20", "wrn_16_2"])
+def test_a_stack_of_networks_equals_each_alone(name: str) -> None:
+    """In training mode: the logits, and the running statistics that batch norm writes in place."""
+    networks = [built(name).train() for _ in range(2)]
+    images = some_images(name, 2, 4)
+    parameters, buffers = stack_module_state(networks)  # type: ignore[arg-type]
+
+    def forward(weights: dict[str, Tensor], state: dict[str, Tensor], batch: Tensor) -> Tensor:
+        return functional_call(networks[0], (weights, state), (batch,))
+
+    logits = vmap(forward)(parameters, buffers, images)
+    for index, network in enumerate(networks):
+        torch.testing.assert_close(logits[index], network(images[index]), atol=1e-4, rtol=1e-4)
+        for key, buffer in network.named_buffers():
+            torch.testing.assert_close(buffers[key][index], buffer, atol=1e-5, rtol=1e-4)
+
+
+OWN = """
+from torch import nn
+
+def takes_all(num_classes, in_channels):
+    return nn.Conv2d(in_channels, num_classes, 1)
+
+def takes_classes(num_classes=3):
+    return nn.Linear(8, num_classes)
+
+def takes_anything(**keywords):
+    return nn.Conv2d(keywords["in_channels"], keywords["num_classes"], 1)
+
+def passes_on(**keywords):
+    return takes_classes(**keywords)
+
+def fails(num_classes):
+    raise TypeError("a fault of its own")
+
+def needs_depth(depth, num_classes):
+    return nn.Linear(depth, num_classes)
+
+def gives_a_number(num_classes):
+    return num_classes
+
+ALSO = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "own_networks.py").write_text(OWN)
+    (tmp_path / "own_broken.py").write_text("raise OSError('no such\\ndevice')")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return "own_networks"
+
+
+@pytest.mark.parametrize("builder", ["takes_all", "takes_classes", "takes_anything", "passes_on"])
+def test_own_network_by_name(own: str, builder: str) -> None:
+    network: Any = build(f"{own}:{builder}", 5, 2)
+    assert network.weight.shape[0] == 5
+    assert network.weight.shape[1] == (2 if builder in ("takes_all", "takes_anything") else 8)
+
+
+def test_torchvision_classifier_by_name() -> None:
+    assert build("torchvision.models:squeezenet1_1", 7, 3).eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
+
+
+def test_own_fault_is_not_hidden(own: str) -> None:
+    with pytest.raises(TypeError, match="a fault of its own"):
+        build(f"{own}:fails", 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("resnet81", "unknown name 'resnet81' (did you mean 'resnet18'?)"),
+        ("no_such_module:net", "cannot import 'no_such_module' (ModuleNotFoundError"),
+        (":net", "cannot import ''"),
+        ("own_broken:net", "cannot import 'own_broken' (OSError: no such device)"),
+        ("own_networks:net", "has no 'net'"),
+        ("own_networks:ALSO", "is int, not callable"),
+        (
+            "own_networks:needs_depth",
+            "cannot be called with num_classes and in_channels: missing a required argument: 'depth'",
+        ),
+        ("own_networks:gives_a_number", "returned int; allowed: a callable that returns a torch.nn.Module"),
+    ],
+)
+def test_bad_name_gets_one_clear_line(own: str, name: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build(name, 10, 3)
+    line = str(caught.value)
+    assert line.startswith("model: ")
+    assert said in line
+    assert name in line
+    assert "allowed: " in line
+    assert "\n" not in line
