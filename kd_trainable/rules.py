@@ -69,8 +69,9 @@ RANGES: dict[str, Range] = {
     "batch_size": (lambda v: v >= 1, "must be a whole number >= 1"),
     "warmup_epochs": (lambda v: v >= 0, "must be a whole number >= 0"),
     "patience": (lambda v: v >= 0, "must be a whole number >= 0 (0 is off)"),
-    "seed": (lambda v: 0 <= v < 2**63, "must be a whole number >= 0"),
+    "seed": (lambda v: 0 <= v < 2**63, "must be a whole number >= 0, and below 2^63"),
 }
+GIVEN = ("temperature", "modes")  # what the engine gives every method beside its own hyperparameters
 INTEGERS = {"epochs", "batch_size", "warmup_epochs", "patience", "seed"}
 FLOATS = RANGES.keys() - INTEGERS
 
@@ -100,8 +101,9 @@ def known_name(name: str, value: str) -> None:
 
 
 def _names(spec: RunSpec) -> None:
-    for name in NAMES.keys() - {"normalization"}:
-        known_name(name, getattr(spec, name))
+    for name in NAMES:
+        if name != "normalization":
+            known_name(name, getattr(spec, name))
     if spec.teacher and not DOTTED.fullmatch(spec.teacher):
         require_known("teacher", spec.teacher, MODELS, ALSO_OWN)
     if spec.dataset in DATASETS:
@@ -113,8 +115,8 @@ def _range(name: str, value: Any, rule: Range) -> None:
     if isinstance(value, tuple):
         _steps(name, value)
     for number in [v for _, v in value] if isinstance(value, tuple) else [value]:
-        if not math.isfinite(number) or not holds(number):
-            raise refuse(name, f"{number:g}", allowed)
+        if not holds(number) or number == math.inf:  # no rule holds for NaN
+            raise refuse(name, f"{number:g}" if isinstance(number, float) else number, allowed)
 
 
 def _steps(name: str, value: tuple[tuple[int, float], ...]) -> None:
@@ -148,9 +150,13 @@ def _schedule(spec: RunSpec) -> None:
 def _hyperparameters(spec: RunSpec) -> None:
     declared = METHODS[spec.method].hyperparameters if spec.method in METHODS else spec.hyperparameters
     for name, value in spec.hyperparameters.items():
+        if not declared:
+            raise refuse("hyperparameters", repr(name), f"method {spec.method} has none")
+        if name in GIVEN:
+            raise refuse("hyperparameters", repr(name), f"a method is given {name} by the field of that name")
         require_known("hyperparameters", name, declared)
         if not math.isfinite(value):
-            raise refuse(name, value, "must be a finite number")
+            raise refuse("hyperparameters", f"{name}={value:g}", "must be a finite number")
 
 
 def _size(spec: RunSpec) -> None:

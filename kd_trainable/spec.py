@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -24,6 +24,7 @@ ENGINE_NUMERICS = 1
 Schedule = tuple[tuple[int, float], ...]
 DISTILLATION_FIELDS = ("teacher", "hyperparameters", "mode", "temperature", "alpha", "convention", "control")
 SCHEDULABLE = ("temperature", "alpha")
+BOOLEANS = ("nesterov", "fresh_optimizer")
 DROPPED_WITHOUT = {  # a field that cannot matter unless another field has one of these values
     "momentum": ("optimizer", ("sgd",)),
     "nesterov": ("optimizer", ("sgd",)),
@@ -96,7 +97,7 @@ class RunSpec:
     def matters(self) -> dict[str, Any]:
         """The fields that can matter and differ from their default: what is hashed, beside the fingerprints."""
         drop = set() if self.distilled else set(DISTILLATION_FIELDS)
-        if self.mode == "logit_mse":
+        if self.mode == "logit_mse" and self.method == "kd":  # a person's own method may read T nonetheless
             drop.add("temperature")
         for name, (other, values) in DROPPED_WITHOUT.items():
             if getattr(self, other) not in values:
@@ -129,16 +130,17 @@ def value_at(value: float | Schedule, epoch: int) -> float:
     return next(v for start, v in reversed(value) if start <= epoch)
 
 
-def source_hash(name: str) -> str:
-    """sha256 of the file that defines ``package.module:callable``; '' for a name of a table."""
-    if ":" not in name:
-        return ""
+def source_hash(field: str, name: str) -> str:
+    """sha256 of the file that defines a field's ``package.module:callable``. Raises InputError where there is none."""
+    module = name.partition(":")[0]
     try:
-        found = importlib.util.find_spec(name.partition(":")[0])
-    except (ImportError, ValueError):
+        found = importlib.util.find_spec(module)
+    except Exception:  # the package around the module is imported, and may raise whatever it likes
         found = None
     if found is None or not found.origin or not Path(found.origin).is_file():
-        raise InputError(f"{name!r}: no module {name.partition(':')[0]!r} can be imported from here")
+        raise InputError(
+            f"{field}: {name!r}: no module {module!r} with a source file; allowed: one that can be imported"
+        )
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
@@ -147,35 +149,58 @@ def _method_numerics(spec: RunSpec) -> dict[str, int]:
 
 
 def _sources(spec: RunSpec) -> dict[str, str]:
-    named = [spec.dataset, spec.student] + ([spec.method, spec.teacher] if spec.distilled else [])
-    return {name: source_hash(name) for name in named if ":" in name}
+    named = {name: getattr(spec, name) for name in ("dataset", "student", "method", "teacher")}
+    return {value: source_hash(name, value) for name, value in named.items() if ":" in value}
 
 
 def _typed(name: str, value: Any) -> Any:
     """``value`` as the one type that field has, so that 1 and 1.0, a list and a tuple, hash alike."""
     try:
         if name in SCHEDULABLE and isinstance(value, list | tuple):
-            return tuple((_integer(e), float(v)) for e, v in value)
+            return tuple((_integer(e), _number(v)) for e, v in value)
         if name in FLOATS:
-            return float(value) + 0.0  # -0.0 is 0.0
+            return _number(value)
         if name in INTEGERS:
             return _integer(value)
         if name == "milestones":
-            return tuple(_integer(v) for v in value)
+            return tuple(_integer(v) for v in ([value] if isinstance(value, str) else value))
         if name == "hyperparameters":
-            return {str(k): float(v) for k, v in sorted(value.items())}
-        if name == "nesterov" or name == "fresh_optimizer":
-            return bool(value)
+            return {str(k): _number(v) for k, v in sorted(dict(value).items())}
+        if name in BOOLEANS:
+            return _boolean(value)
     except (TypeError, ValueError, OverflowError):
-        kind = "a whole number" if name in INTEGERS or name == "milestones" else "a number"
-        raise InputError(f"{name}: {value!r} is not allowed; must be {kind}") from None
+        raise InputError(f"{name}: {value!r} is not allowed; must be {_kind(name)}") from None
     return str(value)
 
 
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+def _kind(name: str) -> str:
+    """In words, what a field holds."""
+    if name in SCHEDULABLE:
+        return "a number, or a schedule [[0, value], [epoch, value], ...]"
+    kinds = {"milestones": "whole numbers", "hyperparameters": "a mapping of names to numbers"}
+    kinds |= dict.fromkeys(BOOLEANS, "true or false")
+    return kinds.get(name, "a whole number" if name in INTEGERS else "a number")
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
         raise ValueError(value)
-    return int(value)
+    return float(value) + 0.0  # -0.0 is 0.0
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str):
+        return int(value)
+    whole = int(value)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or whole != value:
+        raise ValueError(value)
+    return whole
+
+
+def _boolean(value: Any) -> bool:
+    if str(value).lower() not in ("true", "false"):  # numpy's and JSON's too
+        raise ValueError(value)
+    return str(value).lower() == "true"
 
 
 def _plain(value: Any) -> Any:
@@ -194,11 +219,6 @@ def require_field(name: str) -> None:
         raise InputError(f"{name}: no such field{nearest(name, FIELDS)}; fields: {', '.join(FIELDS)}")
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number (a schedule is not)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 assert set(FIELDS) == FLOATS | INTEGERS | NAMES.keys() | {
-    "milestones", "hyperparameters", "nesterov", "fresh_optimizer", "teacher",
+    "milestones", "hyperparameters", "teacher", *BOOLEANS,
 }  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from kd_trainable.vocabulary import InputError
 
 CARD_FORMAT = 1
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # keys that training scripts wrap a state_dict in
+PREFIXES = ("_orig_mod.", "module.", "_orig_mod.")  # of torch.compile and DataParallel, in either order
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -85,17 +85,26 @@ def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 def rebuild(card: Card, arrays: Arrays) -> nn.Module:
     """The network, in eval mode, its weights views of ``arrays``: no copy, so nobody may train it.
 
-    The module is made on the meta device and its tensors are assigned; one that keeps tensors outside its
-    state_dict is made for real first. Raises InputError when the weights are another architecture's.
+    Raises InputError when the weights are another architecture's.
     """
     tensors = {k: shared_tensor(v) for k, v in arrays.items()}
-    with torch.device("meta"):
-        module = build(card.architecture, card.classes, card.channels)
-    if set(_names(module)) - module.state_dict().keys():
-        module = build(card.architecture, card.classes, card.channels)
+    module = _skeleton(card)
     require_fit(module, tensors, card.architecture)
     module.load_state_dict(tensors, assign=True)
     return module.requires_grad_(False).eval()
+
+
+def _skeleton(card: Card) -> nn.Module:
+    """The network on the meta device, without memory; made for real if it keeps tensors outside its state_dict."""
+    try:
+        with torch.device("meta"):
+            module = build(card.architecture, card.classes, card.channels)
+    except (RuntimeError, NotImplementedError):  # a builder that reads a tensor's values, as timm's drop paths do
+        return build(card.architecture, card.classes, card.channels)
+    plain = [v for part in module.modules() for v in vars(part).values() if isinstance(v, Tensor)]
+    named = {name for name, _ in [*module.named_parameters(), *module.named_buffers()]}
+    whole = not plain and named <= module.state_dict().keys()
+    return module if whole else build(card.architecture, card.classes, card.channels)
 
 
 def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], architecture: str) -> None:
@@ -110,7 +119,8 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], architecture: 
 
 def encode(card: Card, arrays: Arrays) -> tuple[Card, dict[str, bytes]]:
     """The card with its file's sha256, and the files of a teacher's folder by name, in the order to write them."""
-    content = save_safetensors({k: torch.from_numpy(np.asarray(v, order="C")) for k, v in arrays.items()})
+    # Copies, since safetensors refuses tied weights, which share memory, and torch warns of read-only arrays.
+    content = save_safetensors({k: torch.from_numpy(np.array(v, order="C")) for k, v in arrays.items()})
     card = replace(card, sha256=hashlib.sha256(content).hexdigest())
     text = json.dumps(asdict(card), indent=2) + "\n"
     return card, {"weights.safetensors": content, "card.json": text.encode()}
@@ -120,7 +130,10 @@ def decode(weights: bytes, card: Card, path: str | Path) -> Teacher:
     """The teacher that ``encode`` made. Raises InputError unless the bytes are the ones the card speaks of."""
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise InputError(f"teacher: {path} is not the file its card speaks of (sha256 differs): cut short or changed")
-    return Teacher(card, arrays_of(_safetensors(weights, path)))
+    arrays = arrays_of(_safetensors(weights, path))
+    if fingerprint(arrays) != card.fingerprint:
+        raise InputError(f"teacher: {path} has other weights than its card names (fingerprint differs): changed")
+    return Teacher(card, arrays)
 
 
 def load(path: str | Path) -> Teacher:
@@ -128,7 +141,7 @@ def load(path: str | Path) -> Teacher:
     weights, card_path = files_of(path)
     if not card_path.is_file():
         raise InputError(f"teacher: no card {card_path}; for a plain state_dict give --teacher-model NAME too")
-    return decode(_read(weights), parse_card(card_path.read_bytes(), card_path), weights)
+    return decode(_read(weights), parse_card(_read(card_path), card_path), weights)
 
 
 def files_of(path: str | Path) -> tuple[Path, Path]:
@@ -144,13 +157,22 @@ def files_of(path: str | Path) -> tuple[Path, Path]:
 def parse_card(content: bytes, path: str | Path) -> Card:
     """The card that ``content`` holds. Raises InputError when it is not a card of this format."""
     try:
-        card = Card(**json.loads(content))
-        card = replace(card, mean=tuple(card.mean), std=tuple(card.std))
-    except (ValueError, TypeError) as error:
+        fields = json.loads(content)
+        written = fields.get("card_format")
+        if written != CARD_FORMAT:
+            raise InputError(f"teacher: {path} has card format {written}; this version reads {CARD_FORMAT}")
+        card = Card(**{**fields, "mean": _floats(fields["mean"]), "std": _floats(fields["std"])})
+        if not (card.classes > 1 and len(card.mean) == len(card.std) == card.channels and min(card.std) > 0):
+            raise ValueError(f"{card.classes} classes, {card.channels} channels, mean {card.mean}, std {card.std}")
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"teacher: {path} is not a teacher's card ({error})") from None
-    if card.card_format != CARD_FORMAT:
-        raise InputError(f"teacher: {path} has card format {card.card_format}; this version reads {CARD_FORMAT}")
     return card
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
 
 
 def load_plain(path: str | Path) -> dict[str, np.ndarray]:
@@ -161,7 +183,7 @@ def load_plain(path: str | Path) -> dict[str, np.ndarray]:
     _read(path, 1)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, OSError, KeyError):
+    except Exception:  # a damaged pickle ends in nearly any error
         reason = "cut short, or a pickle that holds more than tensors, which could run code"
         raise InputError(f"teacher: {path} is not a state_dict that can be read safely: {reason}") from None
     return arrays_of(_state_dict(found, path))
@@ -171,9 +193,13 @@ def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
     for key in WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
+    whole = isinstance(found, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items())
+    if not whole or not found:
         raise InputError(f"teacher: {path} holds no state_dict (a mapping of names to tensors)")
-    return {k.removeprefix("module."): v for k, v in found.items()}
+    for prefix in PREFIXES:
+        if all(k.startswith(prefix) for k in found):
+            found = {k.removeprefix(prefix): v for k, v in found.items()}
+    return dict(found)
 
 
 def _safetensors(content: bytes, path: str | Path) -> dict[str, Tensor]:
@@ -190,8 +216,3 @@ def _read(path: Path, size: int = -1) -> bytes:
             return file.read(size)
     except OSError as error:
         raise InputError(f"teacher: {path} cannot be read: {error.strerror}") from None
-
-
-def _names(module: nn.Module) -> list[str]:
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    return [name for name, _ in tensors]

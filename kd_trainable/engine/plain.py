@@ -6,7 +6,6 @@ array that was computed once, here or elsewhere: ``targets(epoch)`` gives it.
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +28,7 @@ from kd_trainable.engine.optim import (
 from kd_trainable.methods import METHODS, kd
 from kd_trainable.methods.hard import hard_loss
 from kd_trainable.models.build import build
+from kd_trainable.resolve import resolve
 from kd_trainable.spec import RunSpec, value_at
 from kd_trainable.vocabulary import Batch, Method, Outputs
 
@@ -68,6 +68,8 @@ class PlainRun:
         for part in ("validation", "test"):
             score = evaluate(self.student, self.inputs, part, spec.precision)
             row |= {f"{part}_loss": score.loss, f"{part}_accuracy": score.accuracy}
+        if not np.isfinite(row["test_loss"]):  # the last step's own harm, which no training loss has seen yet
+            raise NumbersError(f"the loss became {row['test_loss']:g} at the end of epoch {epoch + 1}")
         row["epoch_seconds"] = time.perf_counter() - began
         self.history.append(row)
         return row
@@ -114,7 +116,7 @@ class PlainRun:
         total, hard, soft, right = (sums / images).tolist()
         if not np.isfinite([total, hard, soft]).all():
             raise NumbersError(f"the loss became {total:g} in epoch {epoch + 1}")
-        if self.spec.distilled and self.spec.mode == "cse" and targets is not None:
+        if self.spec.method == "kd" and self.spec.mode == "cse" and targets is not None:
             soft -= teacher_entropy(targets, value_at(self.spec.temperature, epoch))
         lr = self.optimizer.param_groups[0]["lr"]
         return {
@@ -151,7 +153,7 @@ def make_student(spec: RunSpec, inputs: Inputs) -> nn.Module:
         torch.manual_seed(spec.seed)
         student = build(spec.student, inputs.classes, inputs.images.shape[1])
     layout = torch.channels_last if inputs.channels_last else torch.contiguous_format
-    return student.to(inputs.device, memory_format=layout)  # type: ignore[call-overload,no-any-return]
+    return student.to(inputs.device, memory_format=layout)  # type: ignore[call-overload]
 
 
 def stream(
@@ -164,10 +166,8 @@ def stream(
 
 
 def resolve_method(name: str) -> Method:
-    """The loss function of a method by name or ``package.module:callable``."""
-    module, _, attribute = (METHODS[name].target if name in METHODS else name).partition(":")
-    method: Method = getattr(importlib.import_module(module), attribute)
-    return method
+    """The loss of a method by name or ``package.module:callable``. Raises InputError for a name that leads nowhere."""
+    return resolve("method", name, METHODS, "a callable loss(student, teacher, batch, *, hyperparameters)")
 
 
 def hyperparameters(spec: RunSpec, epoch: int) -> dict[str, Any]:

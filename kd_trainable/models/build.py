@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from kd_trainable.models import MODELS
-from kd_trainable.vocabulary import InputError, require_known
+from kd_trainable.resolve import accepted, require_returned, resolve, takes_any
 
-_ALLOWED = "a callable that returns a torch.nn.Module, as package.module:callable"
+_KIND = "a callable that returns a torch.nn.Module"
 
 
 def build(name: str, num_classes: int, in_channels: int) -> nn.Module:
@@ -22,44 +20,16 @@ def build(name: str, num_classes: int, in_channels: int) -> nn.Module:
     The builder is given whichever of ``num_classes`` and ``in_channels`` it accepts. Raises InputError, in one
     line, for a name that leads nowhere and for a builder that gives no network.
     """
-    if ":" not in name:
-        require_known("model", name, MODELS, also=", or package.module:callable")
-    builder = _find(MODELS[name].target if name in MODELS else name)
-    network = _call(builder, name, {"num_classes": num_classes, "in_channels": in_channels})
-    if not isinstance(network, nn.Module):
-        raise InputError(f"model: {name!r} returned {type(network).__name__}; allowed: {_ALLOWED}")
+    builder = resolve("model", name, MODELS, _KIND)
+    given = accepted("model", name, builder, {"num_classes": num_classes, "in_channels": in_channels}, _KIND)
+    network = _call_open(builder, given) if takes_any(builder) else builder(**given)
+    require_returned("model", name, network, nn.Module, _KIND)
     return network
 
 
 def count_parameters(module: nn.Module) -> int:
     """How many trainable numbers a network has."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def _find(target: str) -> Callable[..., Any]:
-    path, _, attribute = target.partition(":")
-    try:
-        found = getattr(importlib.import_module(path), attribute, None)
-    except Exception as error:  # whatever a person's own module raises while it is imported
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise InputError(f"model: {target!r}: cannot import {path!r} ({reason}); allowed: {_ALLOWED}") from error
-    if found is None:
-        raise InputError(f"model: {target!r}: module {path!r} has no {attribute!r}; allowed: {_ALLOWED}")
-    if not callable(found):
-        raise InputError(f"model: {target!r} is {type(found).__name__}, not callable; allowed: {_ALLOWED}")
-    return found
-
-
-def _call(builder: Callable[..., Any], name: str, offered: dict[str, int]) -> Any:
-    try:
-        signature = inspect.signature(builder)
-        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
-        given = {key: value for key, value in offered.items() if takes_any or key in signature.parameters}
-        signature.bind(**given)
-    except (TypeError, ValueError) as error:  # ValueError: a builtin that does not say what it takes
-        words = " and ".join(offered)
-        raise InputError(f"model: {name!r} cannot be called with {words}: {error}; allowed: {_ALLOWED}") from error
-    return _call_open(builder, given) if takes_any else builder(**given)
 
 
 def _call_open(builder: Callable[..., Any], given: dict[str, int]) -> Any:

@@ -1,0 +1,187 @@
+"""--dry-run: the runs, what is done, the teacher's cost, and an estimate from one step timed on random pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from kd_trainable import logits
+from kd_trainable.data.images import ImageData
+from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
+from kd_trainable.engine.plain import PlainRun, make_student
+from kd_trainable.rules import training_images
+from kd_trainable.spec import RunSpec
+from kd_trainable.tuning import results
+from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, results_of, teacher_recipe
+from kd_trainable.tuning.searchers import draw_random
+from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.space import Cell, Space
+from kd_trainable.tuning.sweep import Standing, needs_teacher, passes_with_kept, stand, with_teacher
+from kd_trainable.tuning.teach import local_device
+from kd_trainable.tuning.view import duration
+from kd_trainable.vocabulary import DatasetEntry
+
+STEPS_TIMED = 3
+IMAGES_TIMED = 500  # of a teacher pass, and of an evaluation
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds an image, measured here on random pixels."""
+
+    train: float
+    evaluate: float
+
+
+def dry_run(name: str, space: Space, settings: Settings) -> str:
+    """The text of --dry-run. Starts nothing, writes nothing, needs no data, teacher or network."""
+    standing = stand(space, settings)
+    space = with_teacher(space, standing, settings)
+    cells = _cells(space, settings)
+    listed = Space(space.fixed, [{k: [v] for k, v in cell.items()} for cell in cells], space.seeds, space.baselines)
+    runs = grid_runs(listed, standing.names)
+    done = {n for n, r in results_of(standing.storage, runs).items() if counts_as_done(r, settings.scheduler)}
+    if standing.teacher_missing or settings.rerun:
+        done = {n for n in done if not runs[n].distilled and not settings.rerun}
+    epochs = next(iter(runs.values())).epochs
+    lines = [f"{name}: {len(runs)} runs of {epochs} epochs on seeds {' '.join(map(str, space.seeds))}"]
+    lines += _listing(listed, runs, done, standing)
+    lines.append(f"done already: {len(done)} of {len(runs)} runs")
+    if settings.searcher == "optuna":
+        lines.append(
+            f"optuna proposes the {settings.num_samples} cells as it goes; the ones above stand for their cost"
+        )
+    passes = passes_with_kept(listed, list(runs.values()), standing)
+    if passes.usual:
+        lines.append(passes.line())
+    pending = [spec for n, spec in runs.items() if n not in done]
+    return "\n".join([*lines, *_cost(space, settings, standing, pending, passes)])
+
+
+def _cells(space: Space, settings: Settings) -> list[Cell]:
+    if settings.searcher == "grid":
+        return space.cells()
+    return draw_random(space, settings.num_samples or 1)
+
+
+def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing: Standing) -> list[str]:
+    """A line a cell: what is swept, and how many of its seeds are done."""
+    names = sorted({name for block in space.blocks for name in block})
+    lines = []
+    for cell in [*space.baseline_cells(space.cells()), *space.cells()]:
+        specs = [space.spec(cell, seed) for seed in space.seeds]
+        count = sum(standing.names.name(spec) in done for spec in specs)
+        lines.append(f"  {_words(specs[0], names):<60} {count} of {len(specs)} done")
+    return lines
+
+
+def _words(spec: RunSpec, names: Iterable[str]) -> str:
+    shown = [n for n in names if spec.distilled or n in ("student", "lr", "batch_size")]
+    if spec.mode == "logit_mse":
+        shown = [n for n in shown if n != "temperature"]
+    words = [f"{n} {_short(getattr(spec, n))}" for n in shown if n != "method"]
+    return "  ".join(([] if spec.distilled else ["baseline"]) + words) or spec.student
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cost(
+    space: Space, settings: Settings, standing: Standing, pending: Sequence[RunSpec], passes: Passes
+) -> list[str]:
+    if not pending:
+        return ["nothing to start"]
+    device, base = local_device(settings.gpus_per_trial), space.spec({}, space.seeds[0])
+    known = facts(base.dataset, settings.data_dir)
+    before = torch.get_num_threads()
+    torch.set_num_threads(settings.cpus_per_trial)
+    students = sum(_run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
+    missing = passes.needed - passes.kept if any(spec.distilled for spec in pending) else 0
+    teaching = missing * _pass_seconds(space, settings, standing, known, device) if missing else 0.0
+    torch.set_num_threads(before)  # the teacher is trained before the runs, on all threads
+    at_once = _at_once(settings, device)
+    training = 0.0
+    if standing.teacher_missing and needs_teacher(space):
+        recipe = teacher_recipe(space, settings)
+        training = _run_seconds(recipe, known, pace_of(recipe, known, device))
+    total = training + (students + teaching) / at_once
+    name = results.device_name(torch.device(device))
+    return [
+        f"estimate on {name}, from steps timed on random pixels just now, {at_once} runs at a time:",
+        f"  teacher's training {duration(training)}, teacher passes {duration(teaching / at_once)}, "
+        f"students {duration(students / at_once)}: about {duration(total)} in all",
+    ]
+
+
+def _run_seconds(spec: RunSpec, known: DatasetEntry, pace: Pace) -> float:
+    images = training_images(known.train_images, spec.protocol)
+    evaluated = known.train_images - images + known.test_images
+    return spec.epochs * (images * pace.train + evaluated * pace.evaluate)
+
+
+_PACES: dict[tuple[Any, ...], Pace] = {}
+
+
+def pace_of(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
+    """The pace of a spec's steps, measured once for all specs that take the same time."""
+    what = (spec.student, spec.precision, spec.batch_size, spec.augment, spec.optimizer, torch.get_num_threads())
+    if what not in _PACES:
+        _PACES[what] = _measure(spec, known, device)
+    return _PACES[what]
+
+
+def _measure(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
+    images = STEPS_TIMED * spec.batch_size
+    inputs = _random_inputs(spec, known, images, device)
+    short = replace(spec, method="none", protocol="published", epochs=4, patience=0, warmup_epochs=0, lr=1e-6)
+    run = PlainRun(short, inputs)
+    rows = [run.step_epoch() for _ in range(4)]  # the first ones warm up
+    train = min(1 / row["images_per_second"] for row in rows)
+    evaluate = min(row["epoch_seconds"] - images / row["images_per_second"] for row in rows)
+    return Pace(train, evaluate / IMAGES_TIMED)
+
+
+def _random_inputs(spec: RunSpec, known: DatasetEntry, images: int, device: str) -> Inputs:
+    rng = np.random.default_rng(0)
+    train, test = (rng.integers(0, 256, (n, *known.shape), np.uint8) for n in (images, IMAGES_TIMED))
+    labels = [rng.integers(0, known.classes, n) for n in (images, IMAGES_TIMED)]
+    names = tuple(map(str, range(known.classes)))
+    data = ImageData("random", train, labels[0], test, labels[1], names, known.normalizations, {"source": "random"})
+    return make_inputs(data, "published", spec.normalization, device, wants_channels_last(device, spec.precision))
+
+
+def _pass_seconds(space: Space, settings: Settings, standing: Standing, known: DatasetEntry, device: str) -> float:
+    """One teacher pass over the training images, from a short one."""
+    base = space.spec({}, space.seeds[0])
+    name = standing.card.architecture if standing.card else teacher_recipe(space, settings).student
+    spec = replace(base, student=name, precision="float32")
+    inputs = _random_inputs(spec, known, IMAGES_TIMED, device)
+    module = make_student(spec, inputs).eval()
+    short, best = logits.Shard(view=0), float("inf")
+    for _ in range(2):
+        began = _now(device)
+        logits.compute(module, inputs, base.augment, short)
+        best = min(best, _now(device) - began)
+    return best / IMAGES_TIMED * training_images(known.train_images, base.protocol)
+
+
+def _now(device: str) -> float:
+    import time
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _at_once(settings: Settings, device: str) -> int:
+    fit = (os.cpu_count() or 1) // settings.cpus_per_trial
+    if device == "cuda":
+        fit = min(fit, int(torch.cuda.device_count() / (settings.gpus_per_trial or 0.25)))
+    return max(1, min(fit, settings.max_concurrent or fit))

@@ -1,0 +1,62 @@
+"""What a sweep script calls: the command line, the sweep, its tables and picture, how to go on when interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from kd_trainable.tuning.flags import Asked, Preset, fail, parse
+from kd_trainable.tuning.store import Storage
+from kd_trainable.vocabulary import InputError
+
+Finish = Callable[[str], str]
+"""a sweep's folder -> the text of its table, after writing what it makes into that folder"""
+
+INTERRUPTED = 130
+
+
+def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, argv: Sequence[str] | None = None) -> None:
+    """Runs the sweep that ``argv`` asks for. The first preset is the default. Exit status: 0 when every run finished or
+    was stopped by the scheduler, 1 when some failed, 2 for bad input, 130 when interrupted."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: spinning threads fight over cores
+    try:
+        asked = parse(name, doc, presets, sys.argv[1:] if argv is None else argv)
+        if asked.dry_run:
+            from kd_trainable.tuning.estimate import dry_run
+
+            print(dry_run(asked.name, asked.space, asked.settings))
+            return
+        runs = _sweep(asked)
+        print(finish(Storage(asked.settings.storage).path("sweeps", asked.name)))
+        sys.exit(_report(asked, runs))
+    except InputError as error:
+        fail(f"{name}.py", error)
+
+
+def _sweep(asked: Asked) -> pd.DataFrame:
+    from kd_trainable.tuning.sweep import run
+
+    try:
+        return run(asked.name, asked.space, asked.settings, lambda line: print(line, file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        print(f"\nstopped; nothing is lost. To go on: {asked.command}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _report(asked: Asked, runs: pd.DataFrame) -> int:
+    """Prints where everything lies; the exit status."""
+    storage = Storage(asked.settings.storage)
+    folder = f"sweeps/{asked.name}"
+    print("\nwritten:")
+    for file in storage.names(folder):
+        if file.endswith((".parquet", ".md", ".png")):
+            print(f"  {storage.path(folder, file)}")
+    bad = runs[~runs["status"].isin(["finished", "stopped"])]
+    if len(bad):
+        counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts().items())
+        print(f"{counts}: {bad['error'].dropna().iloc[0] if bad['error'].notna().any() else ''}", file=sys.stderr)
+        print(f"to try the lost and unfinished ones again: {asked.command}", file=sys.stderr)
+    return 1 if len(bad) else 0
