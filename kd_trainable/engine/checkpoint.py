@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from kd_trainable.engine.plain import PlainRun
+from kd_trainable.engine.plain import PlainRun, Row
 from kd_trainable.teacher import arrays_of, fingerprint
 
 HEADER_SIZE = 8
@@ -25,7 +25,7 @@ def encode(run: PlainRun, facts: Mapping[str, Any]) -> bytes:
     return save(_separate(tensors), metadata)
 
 
-def decode(content: bytes) -> tuple[dict[str, Tensor], list[dict[str, float]], dict[str, Any]]:
+def decode(content: bytes) -> tuple[dict[str, Tensor], list[Row], dict[str, Any]]:
     """(tensors, history, facts). Raises ValueError for a file that was cut short or changed."""
     try:
         tensors = load(content)

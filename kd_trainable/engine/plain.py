@@ -35,6 +35,9 @@ from kd_trainable.vocabulary import Batch, Method, Outputs
 Targets = Callable[[int], Tensor]
 """epoch (from 0) -> the teacher's logits [N, K] for every training image in the view it has in that epoch."""
 
+Row = dict[str, Any]
+"""One epoch's numbers by column (records.EPOCH_COLUMNS)."""
+
 
 class NumbersError(ArithmeticError):
     """The run's own numbers ended it (NaN or infinity): it would end so again, so it is not tried again."""
@@ -48,7 +51,7 @@ class PlainRun:
             raise ValueError(f"method {spec.method} needs the teacher's logits")
         self.spec, self.inputs, self.targets = spec, inputs, targets
         self.method = resolve_method(spec.method) if spec.distilled else None
-        self.history: list[dict[str, float]] = []
+        self.history: list[Row] = []
         self.student = make_student(spec, inputs)
         self.optimizer = make_optimizer(spec, self.student.parameters())
 
@@ -57,7 +60,7 @@ class PlainRun:
         """Whether the budget is spent, or early stopping has ended the run."""
         return len(self.history) >= self.spec.epochs or out_of_patience(self.history, self.spec.patience)
 
-    def step_epoch(self, on_step: Callable[[int, int], None] | None = None) -> dict[str, float]:
+    def step_epoch(self, on_step: Callable[[int, int], None] | None = None) -> Row:
         """Trains one epoch and returns its row (records.EPOCH_COLUMNS). ``on_step(step, steps)`` hears progress."""
         spec, epoch = self.spec, len(self.history)
         targets = self.targets(epoch).to(self.inputs.device) if self.targets else None
@@ -111,7 +114,7 @@ class PlainRun:
             right = (logits.argmax(1) == batch.labels).sum()
             return torch.stack([total, hard, soft, right / len(batch.labels)]).double() * len(batch.labels)
 
-    def _row(self, epoch: int, sums: Tensor, targets: Tensor | None, seconds: float) -> dict[str, float]:
+    def _row(self, epoch: int, sums: Tensor, targets: Tensor | None, seconds: float) -> Row:
         images = len(self.inputs.train)
         total, hard, soft, right = (sums / images).tolist()
         if not np.isfinite([total, hard, soft]).all():
@@ -135,7 +138,7 @@ class PlainRun:
         optimizer = {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
         return student | optimizer
 
-    def load(self, tensors: Mapping[str, Tensor], history: list[dict[str, float]]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], history: list[Row]) -> None:
         """Goes on from a state that ``tensors`` and ``history`` gave, as if it had never stopped."""
         parts: dict[str, dict[str, Tensor]] = {"student": {}, "optimizer": {}}
         for key, value in tensors.items():
@@ -183,7 +186,7 @@ def teacher_entropy(targets: Float[Tensor, "N K"], temperature: float) -> float:
     return float(kd.MODES["cse"](logits, logits, temperature))
 
 
-def out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
+def out_of_patience(history: list[Row], patience: int) -> bool:
     """Whether the last ``patience`` epochs brought no better validation accuracy; 0 never is."""
     if not patience or len(history) <= patience:
         return False

@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning.searchers import Listed, Proposer, mean_outcome
-from kd_trainable.tuning.space import Cell, Space
+from kd_trainable.tuning.space import Space
 
 Row = Mapping[str, Any]
 
@@ -38,8 +38,14 @@ class Conductor(Searcher):
         self.under_way: dict[str, str] = {}  # trial -> run
         self.rows: dict[str, Row] = {}
         self.waiting: list[tuple[Any, list[str]]] = []  # (ticket, the runs of its cell)
+        for spec in space.runs([*space.baseline_cells(proposer.past()), *proposer.past()]):
+            self._add(spec)
         if isinstance(proposer, Listed):
             self._take_all(proposer)
+
+    def settled(self) -> bool:
+        """Whether every run there will be has ended."""
+        return not self.queue and not self.under_way and self.proposer.exhausted()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher into its own experiment folder, which nothing resumes from
@@ -83,12 +89,9 @@ class Conductor(Searcher):
         ticket, cell = asked
         for spec in self.space.runs(self.space.baseline_cells([cell])):
             self._add(spec)
-        self.waiting.append((ticket, [self._add(spec) for spec in self._runs(cell)]))
+        self.waiting.append((ticket, [self._add(spec) for spec in self.space.runs([cell])]))
         self._settle()
         return True
-
-    def _runs(self, cell: Cell) -> list[RunSpec]:
-        return list(self.space.runs([cell]))
 
     def _add(self, spec: RunSpec) -> str:
         name = self.name_of(spec)

@@ -50,7 +50,7 @@ WORKER_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Job:
-    """All that the driver needs to run a sweep."""
+    """All that the driver needs to run a sweep, beside its conductor."""
 
     name: str
     space: Space
@@ -59,12 +59,11 @@ class Job:
     names: Names
     data: ImageData
     teacher: Teacher | None
-    proposer: Proposer
 
 
 @contextlib.contextmanager
 def cluster(settings: Settings) -> Iterator[None]:
-    """The cluster of ``address``, the one that is already connected, or one on this machine that ends with the block."""
+    """The cluster of ``address``, the connected one, or one on this machine that ends with the block."""
     if ray.is_initialized():
         yield
         return
@@ -99,18 +98,23 @@ def gpus_per_trial(settings: Settings) -> float:
     return wanted
 
 
-def run(job: Job) -> Conductor:
-    """Runs the sweep in the connected cluster; returns its conductor, which knows every run of it."""
+def conductor_of(space: Space, settings: Settings, storage: Storage, names: Names, proposer: Proposer) -> Conductor:
+    """A conductor over the run store: it knows what is done, and closes what ends."""
+
+    def ended(name: str) -> Mapping[str, Any] | None:
+        found = RunFolder(storage, name).result()
+        return found if counts_as_done(found, settings.scheduler) else None
+
+    def close(name: str, lost: bool) -> Mapping[str, Any]:
+        return _close(storage, name, lost)
+
+    return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
+
+
+def run(job: Job, conductor: Conductor) -> None:
+    """Runs what the conductor has to hand out, in the connected cluster."""
     settings, metric = job.settings, job.settings.metric(job.space)
     gpus = gpus_per_trial(settings)
-    conductor = Conductor(
-        job.space,
-        job.proposer,
-        job.names.name,
-        lambda name: _ended(job, name),
-        lambda n, lost: _close(job, n, lost),
-        metric,
-    )
     shared = _share(job, gpus > 0)
     total = _total(job, conductor)
     epochs = job.space.spec({}, job.space.seeds[0]).epochs
@@ -121,7 +125,6 @@ def run(job: Job) -> Conductor:
         finally:
             job.storage.delete_folder("scratch")
     _require_unchanged(job, shared)
-    return conductor
 
 
 def _tuner(
@@ -172,29 +175,24 @@ def _keep(job: Job, found: Teacher, augment: str) -> Kept:
     base = job.space.spec({}, job.space.seeds[0])
     folder = f"logits/{logits.folder_name(found.card, job.names.data, base.protocol, augment)}"
     needed = logits.passes(job.space.seeds, base.epochs, augment)
-    broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)  # type: ignore[attr-defined]
+    broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)
     return Kept(broker, folder, logits.uses_table(job.space.seeds, base.epochs, augment))
 
 
 def _total(job: Job, conductor: Conductor) -> int:
     """Runs that there will be, at most."""
-    if conductor.runs:
+    if job.settings.searcher != "optuna":
         return len(conductor.runs)
     return (job.settings.num_samples or 1) * len(job.space.seeds) * (2 if job.space.baselines else 1)
 
 
-def _ended(job: Job, name: str) -> Mapping[str, Any] | None:
-    found = RunFolder(job.storage, name).result()
-    return found if counts_as_done(found, job.settings.scheduler) else None
-
-
-def _close(job: Job, name: str, lost: bool) -> Mapping[str, Any]:
+def _close(storage: Storage, name: str, lost: bool) -> Mapping[str, Any]:
     """The result of a run whose trial has ended; one without any was stopped by the scheduler, or lost."""
-    folder = RunFolder(job.storage, name)
+    folder = RunFolder(storage, name)
     found = folder.result()
     if found is not None and found["status"] in ("finished", "failed"):
         return found
-    flat = job.storage.read_json(f"{folder.folder}/spec.json") or {}
+    flat = storage.read_json(f"{folder.folder}/spec.json") or {}
     history, facts = _newest(folder)
     ending = results.Ending("lost", f"its worker died {folder.attempts()} times") if lost else results.Ending("stopped")
     circumstances = {"attempts": folder.attempts(), **facts}

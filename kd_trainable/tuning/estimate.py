@@ -22,7 +22,7 @@ from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, results_
 from kd_trainable.tuning.searchers import draw_random
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Cell, Space
-from kd_trainable.tuning.sweep import Standing, needs_teacher, passes_with_kept, stand, with_teacher
+from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
 from kd_trainable.tuning.teach import local_device
 from kd_trainable.tuning.view import duration
 from kd_trainable.vocabulary import DatasetEntry

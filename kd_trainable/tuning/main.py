@@ -34,6 +34,8 @@ def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, arg
         sys.exit(_report(asked, runs))
     except InputError as error:
         fail(f"{name}.py", error)
+    except BrokenPipeError:  # the reader of our output, head say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sweep(asked: Asked) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import platform
@@ -12,6 +13,7 @@ import pandas as pd
 
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column
 from kd_trainable.spec import DISTILLATION_FIELDS, RunSpec
+from kd_trainable.tuning.store import RunFolder, Storage
 
 RESULT_FORMAT = 1
 
@@ -101,11 +103,41 @@ def epochs_frame(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _frame(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
-    return pd.DataFrame({c.name: pd.array([_missing(row.get(c.name)) for row in rows], dtype=c.dtype) for c in columns})
+    return pd.DataFrame(
+        {c.name: pd.array([_missing(row.get(c.name)) for row in rows], dtype=_dtype(c)) for c in columns}
+    )
+
+
+def _array(values: list[Any], dtype: Any) -> Any:
+    return pd.array(values, dtype=dtype)
 
 
 def _missing(value: Any) -> Any:
     return None if value == "" or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def write_tables(
+    name: str, storage: Storage, runs: Mapping[str, RunSpec], found: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Makes runs.parquet and epochs.parquet of the sweep from its runs, those without a result included."""
+    rows = [found.get(n) or _unfinished(storage, n, spec) for n, spec in runs.items()]
+    frame = runs_frame(rows)
+    storage.write_json(f"sweeps/{name}/ids.json", list(runs))
+    for file, table in (("runs", frame), ("epochs", epochs_frame(rows))):
+        buffer = io.BytesIO()
+        table.to_parquet(buffer)
+        storage.write(f"sweeps/{name}/{file}.parquet", buffer.getvalue())
+    return frame
+
+
+def _unfinished(storage: Storage, name: str, spec: RunSpec) -> dict[str, Any]:
+    return {
+        "spec_id": name,
+        "status": "unfinished",
+        "spec": spec.flat(),
+        "attempts": RunFolder(storage, name).attempts(),
+        "history": [],
+    }
 
 
 def device_name(device: Any) -> str:

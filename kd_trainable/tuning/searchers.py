@@ -1,7 +1,6 @@
 """Searchers by name: who proposes the next cell. A cell runs on all seeds, and its proposer is told their mean.
 
-A proposer has ``ask() -> (ticket, cell) | None`` and ``tell(ticket, outcome)``. What it must remember lies in a file
-from the start, so the same command proposes only what remains.
+What a proposer must remember lies in a file from the start, so the same command proposes only what remains.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ REPEATS = 50  # proposals in a row that only repeat known cells, after which a f
 
 
 class Outcome(NamedTuple):
-    """How a cell went: 'complete' with the mean over its seeds, 'pruned' with the mean where it was stopped, or 'failed'."""
+    """How a cell went: complete (mean over its seeds), pruned (mean where it was stopped), or failed."""
 
     state: str
     value: float | None = None
@@ -29,7 +28,11 @@ class Outcome(NamedTuple):
 
 
 class Proposer(Protocol):
-    """Proposes cells, and hears how they went."""
+    """Proposes cells, and hears how they went. ``past``: cells of earlier commands. ``exhausted``: none are to come."""
+
+    def past(self) -> list[Cell]: ...
+
+    def exhausted(self) -> bool: ...
 
     def ask(self) -> tuple[Any, Cell] | None: ...
 
@@ -43,6 +46,12 @@ class Listed:
         self.cells = list(cells)
         self.next = 0
 
+    def past(self) -> list[Cell]:
+        return []
+
+    def exhausted(self) -> bool:
+        return self.next >= len(self.cells)
+
     def ask(self) -> tuple[Any, Cell] | None:
         if self.next >= len(self.cells):
             return None
@@ -54,7 +63,11 @@ class Listed:
 
 
 class Tpe:
-    """Optuna's TPE. Its study is a journal file; cells that were under way when it was last closed come first."""
+    """Optuna's TPE. Its study is a journal file; cells that were under way when it was last closed come first.
+
+    Every proposed cell is distinct: a repetition is told as failed and another drawn, and a finite space is walked to
+    its end, so ``samples`` is at most its size.
+    """
 
     def __init__(self, space: Space, samples: int, journal: Path, key: str) -> None:
         import optuna
@@ -63,7 +76,9 @@ class Tpe:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         journal.parent.mkdir(parents=True, exist_ok=True)
-        self.space, self.samples = space, samples
+        self.space = space
+        self.finite = None if space.ranges else space.cells()
+        self.samples = samples if self.finite is None else min(samples, len(self.finite))
         self.states = optuna.trial.TrialState
         self.study = optuna.create_study(
             study_name=key,
@@ -71,29 +86,54 @@ class Tpe:
             storage=JournalStorage(JournalFileBackend(str(journal))),
             load_if_exists=True,
         )
-        trials = self.study.get_trials(deepcopy=False)
+        ours = [t for t in self.study.get_trials(deepcopy=False) if "cell" in t.user_attrs]
         # a sampler that began again with the same seed would propose its first cells again
-        seed = space.seeds[0] + 1000 * len(trials)
+        seed = space.seeds[0] + 1000 * len(ours)
         self.study.sampler = optuna.samplers.TPESampler(constant_liar=True, seed=seed)
-        self.resumed = [t for t in trials if t.state == self.states.RUNNING and "cell" in t.user_attrs]
-        self.known = {identity(space.spec(t.user_attrs["cell"], 0)) for t in trials if "cell" in t.user_attrs}
-        self.asked = len(self.known)
+        self.resumed = [t for t in ours if t.state == self.states.RUNNING]
+        self.earlier = [t.user_attrs["cell"] for t in ours if t.state != self.states.RUNNING]
+        self.known = {self._same(t.user_attrs["cell"]) for t in ours}
+
+    def past(self) -> list[Cell]:
+        return self.earlier
+
+    def exhausted(self) -> bool:
+        return not self.resumed and len(self.known) >= self.samples
 
     def ask(self) -> tuple[Any, Cell] | None:
         if self.resumed:
             trial = self.resumed.pop(0)
             return trial.number, trial.user_attrs["cell"]
-        for _ in range(REPEATS if self.asked < self.samples else 0):
-            trial = self.study.ask()
-            cell = self._draw(trial)
-            same = identity(self.space.spec(cell, 0))
-            if same not in self.known:
-                trial.set_user_attr("cell", cell)
-                self.known.add(same)
-                self.asked += 1
-                return trial.number, cell
+        for _ in range(REPEATS if not self.exhausted() else 0):
+            if (asked := self._try()) is not None:
+                return asked
+        if self.exhausted() or self.finite is None:
+            return None
+        unseen = next(cell for cell in self.finite if self._same(cell) not in self.known)
+        self.study.enqueue_trial(self._parameters(unseen))
+        return self._try()
+
+    def _try(self) -> tuple[Any, Cell] | None:
+        trial = self.study.ask()
+        cell = self._draw(trial)
+        same = self._same(cell)
+        if same in self.known:
             self.study.tell(trial, state=self.states.FAIL)  # known already: it teaches nothing new
-        return None
+            return None
+        trial.set_user_attr("cell", cell)
+        self.known.add(same)
+        return trial.number, cell
+
+    def _same(self, cell: Cell) -> str:
+        return identity(self.space.spec(cell, 0))
+
+    def _parameters(self, cell: Cell) -> dict[str, Any]:
+        """A cell of a finite space as the parameters that ``_draw`` would suggest for it."""
+        for number, block in enumerate(self.space.blocks):
+            if block.keys() == cell.keys() and all(cell[name] in values for name, values in block.items()):
+                several = {name: json.dumps(cell[name]) for name, values in block.items() if len(values) > 1}
+                return several | ({"block": number} if len(self.space.blocks) > 1 else {})
+        raise ValueError(f"{cell} is not of this space")
 
     def tell(self, ticket: Any, outcome: Outcome) -> None:
         trial = self.study.get_trials(deepcopy=False)[ticket]
@@ -133,7 +173,7 @@ def grid(space: Space, samples: int | None, journal: Path, key: str) -> Proposer
 
 
 def random(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
-    """``samples`` distinct cells, drawn evenly; the same draw for the same space, so that a longer one goes on from it."""
+    """``samples`` distinct cells, drawn evenly; a space always draws the same, a longer draw goes on from a shorter."""
     return Listed(draw_random(space, _needed(samples)))
 
 
@@ -172,7 +212,7 @@ def _drawn(rng: np.random.Generator, values: Any) -> Any:
 
 
 def study_key(space: Space, *fingerprints: str) -> str:
-    """Names the space: a study or a draw belongs to one space, its fixed fields and seeds; a study also to one teacher."""
+    """Names a space, its fixed fields and seeds, and for a study the data and teacher too."""
     blocks = [{k: str(v) for k, v in block.items()} for block in space.blocks]
     text = json.dumps([identity(space.spec({}, 0)), blocks, list(map(int, space.seeds)), fingerprints], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

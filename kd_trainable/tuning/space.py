@@ -1,4 +1,4 @@
-"""What a sweep asks: fixed fields, blocks of swept ones, seeds. Blocks become cells, cells become runs. No Ray, no torch."""
+"""What a sweep asks: fixed fields, blocks of swept ones, seeds. Blocks become cells, cells runs. No Ray, no torch."""
 
 from __future__ import annotations
 

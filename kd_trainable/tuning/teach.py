@@ -18,7 +18,7 @@ from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.view import duration
 
 if TYPE_CHECKING:
-    from kd_trainable.tuning.sweep import Standing
+    from kd_trainable.tuning.standing import Standing
 
 Say = Callable[[str], None]
 

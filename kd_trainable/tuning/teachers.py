@@ -151,7 +151,9 @@ def verify(found: Teacher, data: ImageData, device: str) -> tuple[Card, str]:
         raise InputError(f"{line}, but its card says {100 * claimed:.2f} %: other images, or other weights")
     if claimed is None and score.accuracy < 1.5 / card.classes:
         raise InputError(f"{line}, hardly better than chance: other classes, another order of them, or normalization")
-    return replace(card, **{f"{part}_accuracy": score.accuracy}), line
+    if part == "validation":
+        return replace(card, validation_accuracy=score.accuracy), line
+    return replace(card, test_accuracy=score.accuracy), line
 
 
 def _measure(found: Teacher, data: ImageData, part: str, device: str) -> Score:

@@ -13,7 +13,8 @@ import ray
 import torch
 from ray import tune
 
-from kd_trainable import logits, teacher
+from kd_trainable import logits
+from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import NumbersError, PlainRun
@@ -45,7 +46,7 @@ class Shared:
     data: ray.ObjectRef
     data_fingerprint: str
     teacher: ray.ObjectRef | None
-    card: teacher.Card | None
+    card: teachers.Card | None
     kept: Mapping[str, Kept]
     threads: int
     gpu: bool
@@ -145,10 +146,10 @@ class DistillationTrial(tune.Trainable):
         card, arrays = self.shared.card, ray.get(self.shared.teacher)
         assert card is not None
         if self._module is None:
-            self._module = teacher.rebuild(card, arrays).to(self.device)
+            self._module = teachers.rebuild(card, arrays).to(self.device)
         inputs = self._inputs_for(None)
         computed = logits.compute(self._module, inputs, self.spec.augment, shard, beat)
-        if teacher.fingerprint(arrays) != card.fingerprint:
+        if teachers.fingerprint(arrays) != card.fingerprint:
             raise RuntimeError("the teacher's weights in the object store have changed")
         return computed
 

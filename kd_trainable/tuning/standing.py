@@ -1,0 +1,92 @@
+"""A sweep as it stands before anything starts: what is asked checked, its storage, its names, its teacher if there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kd_trainable.models import MODELS
+from kd_trainable.spec import RunSpec, spec_id
+from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.plan import Names, Passes, check_against_data, passes_of, teacher_recipe
+from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.space import Space
+from kd_trainable.tuning.store import Storage
+from kd_trainable.vocabulary import require_known
+
+if TYPE_CHECKING:
+    from kd_trainable.teacher import Card, Teacher
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A sweep as it stands: its storage, the names of its runs, the teacher's card where there is one."""
+
+    storage: Storage
+    names: Names
+    card: Card | None
+    teacher: Teacher | None
+
+    @property
+    def teacher_missing(self) -> bool:
+        """Whether the teacher is yet to be trained."""
+        return not self.names.teacher
+
+
+def stand(space: Space, settings: Settings) -> Standing:
+    """Looks at what is there; changes nothing. Raises InputError for all that is wrong with what is asked."""
+    settings.metric(space)
+    base = space.spec({}, space.seeds[0])
+    known = facts(base.dataset, settings.data_dir)
+    check_against_data(space, settings)
+    storage = Storage(settings.storage)
+    if not needs_teacher(space):
+        return Standing(storage, Names(known.fingerprint, "none needed"), None, None)
+    from kd_trainable.tuning import teachers
+
+    if settings.teacher is not None:
+        if settings.teacher_model is not None:
+            require_model(settings.teacher_model)
+        channels = known.shape[0]
+        found = teachers.given(
+            settings.teacher, settings.teacher_model, base, known.fingerprint, known.classes, channels
+        )
+        return Standing(storage, Names(known.fingerprint, found.card.fingerprint), found.card, found)
+    card = teachers.kept(storage, spec_id(teacher_recipe(space, settings), known.fingerprint))
+    return Standing(storage, Names(known.fingerprint, card.fingerprint if card else ""), card, None)
+
+
+def needs_teacher(space: Space) -> bool:
+    """Whether any run is distilled."""
+    return any(method != "none" for method in space.values("method"))
+
+
+def require_model(name: str) -> None:
+    """Raises InputError unless ``name`` is a network's."""
+    if ":" not in name:
+        require_known("teacher_model", name, MODELS, ", or your own as package.module:callable")
+
+
+def with_teacher(space: Space, standing: Standing, settings: Settings) -> Space:
+    """The space with its teacher's network named, which is a field of every distilled run."""
+    if not needs_teacher(space):
+        return space
+    name = standing.card.architecture if standing.card else teacher_recipe(space, settings).student
+    return Space({**space.fixed, "teacher": name}, space.blocks, space.seeds, space.baselines)
+
+
+def passes_with_kept(space: Space, runs: Sequence[RunSpec], standing: Standing) -> Passes:
+    """The passes that runs need, and how many of them are kept."""
+    passes = passes_of(runs, space.seeds)
+    if standing.card is None:
+        return passes
+    from kd_trainable import logits
+
+    base = space.spec({}, space.seeds[0])
+    kept = 0
+    for augment in space.values("augment"):
+        folder = logits.folder_name(standing.card, standing.names.data, base.protocol, augment)
+        there = set(standing.storage.names(f"logits/{folder}"))
+        kept += sum(shard.file in there for shard in logits.passes(space.seeds, base.epochs, augment))
+    return Passes(passes.needed, passes.usual, kept)

@@ -1,0 +1,140 @@
+"""Private memory of a node's second trial with a big teacher and data, beside that of a trial with neither.
+
+The trials are the actors that a sweep starts, in a Ray cluster of this machine. Private is what the kernel counts as
+Private_Clean + Private_Dirty: memory that would come back if the process ended.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from figures import Row
+from pixels import cifar_sized, few
+
+from kd_trainable import logits, teacher
+from kd_trainable.data.images import ImageData
+from kd_trainable.logits import Shard
+from kd_trainable.models.build import build, count_parameters
+from kd_trainable.spec import RunSpec
+from kd_trainable.teacher import Card
+from kd_trainable.tuning import driver
+from kd_trainable.tuning.passes import PassBroker
+from kd_trainable.tuning.plan import Names
+from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
+
+EPOCHS, TARGET_MB = 2, 30
+AUGMENT = "crop4+flip"
+
+
+class Measured(DistillationTrial):
+    """A trial that also tells what memory its process has to itself, in MB, by kind."""
+
+    def memory(self) -> dict[str, float]:
+        """Private memory, and the part of it that is no file's."""
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
+        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
+        return {"private": private * 1024 / 1e6, "anonymous": kilobytes["Anonymous"] * 1024 / 1e6}
+
+
+def second_trial() -> list[Row]:
+    """MB that a second trial has for itself, more than one without teacher and data; after set-up and after epochs."""
+    with tempfile.TemporaryDirectory() as folder, driver.cluster(Settings()):
+        without = _second(_without_teacher(Storage(f"{folder}/without")))
+        with_all = _second(_with_teacher(Storage(f"{folder}/with")))
+    return [
+        _row("after set-up", with_all[0], without[0], None),
+        _row(f"after {EPOCHS} epochs", with_all[1], without[1], TARGET_MB),
+    ]
+
+
+def _row(when: str, ours: dict[str, float], without: dict[str, float], target: float | None) -> Row:
+    more = ours["private"] - without["private"]
+    figures = " of which {anonymous:.0f} MB anonymous"
+    note = f"{ours['private']:.0f} MB{figures.format(**ours)}, beside {without['private']:.0f} MB{figures.format(**without)}"
+    name = f"private memory of a second trial {when}, above one without teacher and data ({note})"
+    goal = "–" if target is None else f"<= {target:g} MB"
+    return Row(name, f"{more:.0f} MB", target=goal, met=None if target is None else more <= target)
+
+
+def _without_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:
+    specs = [RunSpec(dataset="pixels:few", method="none", epochs=EPOCHS, seed=seed) for seed in (0, 1)]
+    return _shared(storage, few(), None, None, {}), specs
+
+
+def _with_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:
+    fields = {"dataset": "pixels:cifar_sized", "teacher": "resnet18", "augment": AUGMENT, "epochs": EPOCHS}
+    specs = [RunSpec(**fields, temperature=t) for t in (1, 4)]
+    data = cifar_sized()
+    arrays = teacher.arrays_of(build("resnet18", 10, 3).state_dict())
+    card = _card(data, arrays)
+    folder = f"logits/{logits.folder_name(card, data.fingerprint(), 'holdout', AUGMENT)}"
+    needed = logits.passes([0], EPOCHS, AUGMENT)
+    for shard in needed:
+        storage.write(f"{folder}/{shard.file}", logits.encode(_drawn(shard)))
+    broker = ray.remote(PassBroker).options(num_cpus=0).remote(storage, folder, needed)
+    kept = {AUGMENT: Kept(broker, folder, table=False)}
+    return _shared(storage, data, card, ray.put(arrays), kept), specs
+
+
+def _drawn(shard: Shard) -> np.ndarray:
+    """Logits of the 45,000 images that train; that they are kept matters here, not what they are."""
+    return np.random.default_rng(shard.epoch).normal(size=(45_000, 10)).astype(np.float16)
+
+
+def _card(data: ImageData, arrays: teacher.Arrays) -> Card:
+    mean, std = data.normalizations["dataset"]
+    return Card(
+        architecture="resnet18",
+        dataset="pixels:cifar_sized",
+        data_fingerprint=data.fingerprint(),
+        classes=10,
+        channels=3,
+        normalization="dataset",
+        mean=mean,
+        std=std,
+        fingerprint=teacher.fingerprint(arrays),
+        parameters=count_parameters(build("resnet18", 10, 3)),
+    )
+
+
+def _shared(storage: Storage, data: ImageData, card: Card | None, arrays: Any, kept: dict[str, Kept]) -> Shared:
+    return Shared(
+        storage=storage,
+        data=ray.put(data),
+        data_fingerprint=data.fingerprint(),
+        teacher=arrays,
+        card=card,
+        kept=kept,
+        threads=1,
+        gpu=False,
+        every_epoch=True,
+    )
+
+
+def _second(asked: tuple[Shared, list[RunSpec]]) -> tuple[dict[str, float], dict[str, float]]:
+    """(after set-up, after its epochs) of the second of two trials on this machine."""
+    shared, specs = asked
+    names = Names(shared.data_fingerprint, shared.card.fingerprint if shared.card else "")
+    actors = [_start(shared, spec, names.name(spec)) for spec in specs]
+    before = ray.get([actor.memory.remote() for actor in actors])[1]
+    for _ in range(EPOCHS):
+        for report in ray.get([actor.train.remote() for actor in actors]):
+            if report["status"] not in ("running", "finished"):
+                raise RuntimeError(report["error"])
+    after = ray.get(actors[1].memory.remote())
+    for actor in actors:
+        ray.kill(actor)
+    return before, after
+
+
+def _start(shared: Shared, spec: RunSpec, name: str) -> Any:
+    config = {**spec.flat(), "spec_id": name}
+    bound = ray.tune.with_parameters(Measured, shared={"shared": shared})
+    return ray.remote(bound).options(num_cpus=1).remote(config=config)
