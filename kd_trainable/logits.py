@@ -146,10 +146,11 @@ def encode(logits: Float16[np.ndarray, "N K"]) -> bytes:
 
 def decode(content: bytes) -> Float16[np.ndarray, "N K"]:
     """The inverse of ``encode``; ValueError for a file that was cut short, or is no shard."""
+    buffer = io.BytesIO(content)
     try:
-        logits = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        logits = np.lib.format.read_array(buffer, allow_pickle=False)
     except Exception as error:  # a changed header ends in nearly any error
         raise ValueError(f"not a whole shard: {error}") from None
-    if logits.dtype != np.float16 or logits.ndim != 2:
+    if logits.dtype != np.float16 or logits.ndim != 2 or buffer.read(1):
         raise ValueError(f"not a shard: {logits.dtype} {logits.shape}")
     return logits

@@ -103,9 +103,7 @@ def epochs_frame(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _frame(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {c.name: pd.array([_missing(row.get(c.name)) for row in rows], dtype=_dtype(c)) for c in columns}
-    )
+    return pd.DataFrame({c.name: _array([_missing(row.get(c.name)) for row in rows], c.dtype) for c in columns})
 
 
 def _array(values: list[Any], dtype: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -202,7 +201,7 @@ def test_a_shards_file_with_a_changed_header_is_refused_or_reads_the_same() -> N
         changed = bytearray(content)
         changed[place] ^= 1
         try:
-            assert np.array_equal(logits.decode(bytes(changed)).astype(np.float32).ravel(), kept.ravel())
+            assert np.array_equal(logits.decode(bytes(changed)), kept)
         except ValueError:
             refused += 1
     assert refused > 40
