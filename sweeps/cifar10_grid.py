@@ -5,7 +5,7 @@ Cost on two CPU cores: quick about half an hour, most of it the teacher, which i
 """
 
 from analysis.summary import summarise
-from kd_trainable.tuning.flags import Preset
+from kd_trainable.tuning.command import Preset
 from kd_trainable.tuning.main import main
 
 # The document: batch 128, lr 0.1, cosine, 100 epochs. It does not say momentum, decay or augmentation: those are ours
@@ -19,6 +19,13 @@ PRESETS = {
         [{"mode": ["cse", "mse"], "temperature": [1, 4, 10], "alpha": [0.5, 0.9]}],
         seeds=[0, 1],
         teacher_recipe={"student": "wrn_16_2", "epochs": 20, "nesterov": True, "precision": "bf16"},
+    ),
+    "gpu": Preset(
+        "T 1 4 10 x alpha .5 .9 x cse mse x seeds 0 1 2, ResNet-18 -> resnet20, 60 epochs, holdout: 39 runs",
+        {"dataset": "cifar10", "student": "resnet20", "epochs": 60, "lr": 0.1, "nesterov": True, "precision": "bf16"},
+        [{"mode": ["cse", "mse"], "temperature": [1, 4, 10], "alpha": [0.5, 0.9]}],
+        seeds=[0, 1, 2],
+        teacher_recipe={"student": "resnet18", "epochs": 100, "nesterov": True, "precision": "bf16"},
     ),
     "published": Preset(
         "the document to the letter: 45 cells cnn2, 2 cells resnet18, 100 epochs, convention unscaled, test tracked",

@@ -6,7 +6,7 @@ Cost: 34 runs and the teacher, about a minute on two cores.
 """
 
 from analysis.summary import summarise
-from kd_trainable.tuning.flags import Preset
+from kd_trainable.tuning.command import Preset
 from kd_trainable.tuning.main import main
 
 RECIPE = {"dataset": "digits", "augment": "none", "batch_size": 64, "lr": 0.05, "epochs": 20}

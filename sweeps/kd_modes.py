@@ -6,7 +6,7 @@ Cost: published is for GPUs; quick is one alpha per experiment and few epochs, s
 """
 
 from analysis.summary import summarise
-from kd_trainable.tuning.flags import Preset
+from kd_trainable.tuning.command import Preset
 from kd_trainable.tuning.main import main
 
 MODES = ["cse", "mse"]

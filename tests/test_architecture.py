@@ -53,7 +53,7 @@ def executed(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those under ``if TYPE_CHECKING:``."""
     for node in ast.iter_child_nodes(tree):
         yield node
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             for other in node.orelse:
                 yield other
                 yield from executed(other)
@@ -98,7 +98,7 @@ def faults(module: str, imported: set[str]) -> list[str]:
             said.append(f"{module} imports {other}: a table imports the vocabulary alone")
         elif mine is not None and theirs is not None and theirs > mine and other not in TABLES:
             said.append(f"{module} imports {other}: imports run one way")
-        if other == "ray" and not module.startswith("kd_trainable.tuning."):
+        if other == "ray" and not f"{module}.".startswith("kd_trainable.tuning."):
             said.append(f"{module} imports ray: only tuning does")
         torchless = module in WITHOUT_TORCH | TABLES | {"kd_trainable.vocabulary"} or package == "analysis"
         if other in TORCHES and torchless:

@@ -28,6 +28,7 @@ from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.text import one_line
 from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
 from kd_trainable.tuning.view import View
 from kd_trainable.vocabulary import InputError
@@ -76,7 +77,7 @@ def cluster(settings: Settings) -> Iterator[None]:
             with _environment(WORKER_ENVIRONMENT):  # what Ray starts here inherits it
                 ray.init(address="local", include_dashboard=False, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"address: {settings.address!r} cannot be reached: {results.one_line(error)}") from None
+        raise InputError(f"address: {settings.address!r} cannot be reached: {one_line(error)}") from None
     try:
         yield
     finally:

@@ -16,7 +16,6 @@ from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine.plain import PlainRun, make_student
 from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec
-from kd_trainable.tuning import results
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random
@@ -24,7 +23,7 @@ from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Cell, Space
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
 from kd_trainable.tuning.teach import local_device
-from kd_trainable.tuning.view import duration
+from kd_trainable.tuning.text import device_name, duration
 from kd_trainable.vocabulary import DatasetEntry
 
 STEPS_TIMED = 3
@@ -112,7 +111,7 @@ def _cost(
         recipe = teacher_recipe(space, settings)
         training = _run_seconds(recipe, known, pace_of(recipe, known, device))
     total = training + (students + teaching) / at_once
-    name = results.device_name(torch.device(device))
+    name = device_name(torch.device(device))
     return [
         f"estimate on {name}, from steps timed on random pixels just now, {at_once} runs at a time:",
         f"  teacher's training {duration(training)}, teacher passes {duration(teaching / at_once)}, "

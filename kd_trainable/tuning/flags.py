@@ -1,4 +1,4 @@
-"""The command line of every sweep: flags from a table, presets under them, errors of one line. No Ray, no torch."""
+"""Flags for the fields of a spec, from a table; errors of one line with the nearest flag. No Ray, no torch."""
 
 from __future__ import annotations
 
@@ -6,37 +6,11 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from kd_trainable.rules import FLOATS, INTEGERS
-from kd_trainable.tuning.settings import Settings
-from kd_trainable.tuning.space import Between, Block, Space
-from kd_trainable.vocabulary import InputError, nearest, require_known
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A ready sweep: fixed fields, blocks of swept ones, seeds, and the recipe of its teacher."""
-
-    about: str
-    fields: Mapping[str, Any]
-    blocks: Sequence[Block] = ({},)
-    seeds: Sequence[int] = (0,)
-    teacher_recipe: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a command line asks for."""
-
-    name: str
-    space: Space
-    settings: Settings
-    dry_run: bool
-    command: str
-
+from kd_trainable.tuning.space import Between
+from kd_trainable.vocabulary import InputError, nearest
 
 SWEPT = {
     "temperature": ("T", "softening T of teacher and student; LOW:HIGH[:log] is a range for a searcher, "
@@ -69,6 +43,9 @@ SINGLE = {
 }
 
 
+OF_STUDENTS = ("temperature", "alpha", "mode", "student", "method", "convention", "control")
+
+
 class Parser(argparse.ArgumentParser):
     """argparse whose error is one line, with the nearest flag where one is unknown."""
 
@@ -90,131 +67,46 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         return f"{action.metavar} ..." if several else super()._format_args(action, default_metavar)
 
 
-def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str]) -> Asked:
-    """What ``argv`` asks of a sweep. Raises InputError in one line; prints help and exits for --help."""
-    given = _parser(name, doc, presets).parse_args(argv)
-    require_known("preset", given.preset, presets)
-    space, settings = _question(presets[given.preset], given)
-    command = " ".join(["python", f"sweeps/{name}.py", *map(_quoted, argv)])
-    return Asked(given.name or name, space, settings, given.dry_run, command)
-
-
-def _parser(name: str, doc: str, presets: Mapping[str, Preset]) -> Parser:
-    about = "\n".join(f"  {preset:<12}{p.about}" for preset, p in presets.items())
+def parser_of(name: str, doc: str) -> Parser:
+    """The parser of a script about one run: a flag for every field that says how it is trained."""
     parser = Parser(
         prog=f"{name}.py",
-        description=f"{doc.strip()}\n\npresets (flags override their values):\n{about}",
-        usage=f"python sweeps/{name}.py [--preset NAME] [--dry-run] [flags]",
+        description=doc.strip(),
+        usage=f"python sweeps/{name}.py [flags]",
         formatter_class=Formatter,
         allow_abbrev=False,
     )
-    space = parser.add_argument_group("what is asked (several values sweep a field)")
-    space.add_argument("--preset", default=next(iter(presets)), metavar="NAME", help="default: %(default)s")
-    for flag, (metavar, text) in SWEPT.items():
-        space.add_argument(f"--{flag}", nargs="+", metavar=metavar, help=text)
-    space.add_argument("--nesterov", action=argparse.BooleanOptionalAction, help="Nesterov momentum for sgd")
-    space.add_argument("--milestones", nargs="+", metavar="EPOCH", help="epochs at which multistep lowers the rate")
-    for flag, (metavar, text) in SINGLE.items():
-        space.add_argument(f"--{flag}", metavar=metavar, help=text)
-    space.add_argument("--seeds", nargs="+", metavar="S", help="replicates: every cell runs on each seed")
-    space.add_argument("--no-baselines", action="store_true", help="leave the undistilled runs out")
-    _add_teacher(parser)
-    _add_execution(parser)
+    group = parser.add_argument_group("the recipe")
+    for flag, (metavar, text) in {**SINGLE, **SWEPT}.items():
+        if flag not in OF_STUDENTS:
+            group.add_argument(f"--{flag}", metavar=metavar, help=text)
+    add_lists(group)
     return parser
 
 
-def _add_teacher(parser: Parser) -> None:
-    group = parser.add_argument_group("teacher and data")
-    group.add_argument(
-        "--teacher", metavar="FILE", help="a teacher's folder or weights file; default: train and keep one"
-    )
-    group.add_argument(
-        "--teacher-model", metavar="NAME", help="the network of --teacher, when that is a plain state_dict"
-    )
-    group.add_argument("--teacher-epochs", metavar="N", help="train the preset's teacher for so many epochs")
-    group.add_argument(
-        "--data-dir", metavar="DIR", help="a folder that holds the data already; default: a cache, downloaded into"
-    )
+def add_lists(group: argparse._ArgumentGroup) -> None:
+    """The flags that are neither a number nor a name."""
+    group.add_argument("--nesterov", action=argparse.BooleanOptionalAction, help="Nesterov momentum for sgd")
+    group.add_argument("--milestones", nargs="+", metavar="EPOCH", help="epochs at which multistep lowers the rate")
 
 
-def _add_execution(parser: Parser) -> None:
-    group = parser.add_argument_group("how it is run (never part of a run's name)")
-    group.add_argument("--storage", metavar="DIR|URI", help="results folder (default: results)")
-    group.add_argument("--name", metavar="NAME", help="name of the sweep's folder in it (default: the script's)")
-    group.add_argument("--searcher", metavar="NAME", help="grid (default), random, optuna (TPE)")
-    group.add_argument("--num-samples", metavar="N", help="cells that random or optuna try, each on all seeds")
-    group.add_argument("--scheduler", metavar="NAME", help="none (default), asha")
-    group.add_argument("--select-on-test", action="store_true", help="let a searcher or scheduler look at the test set")
-    group.add_argument("--cpus-per-trial", metavar="N", help="CPUs, and threads, of a run (default: 1)")
-    group.add_argument(
-        "--gpus-per-trial", metavar="F", help="GPUs of a run, in parts too (default: 0.25 where there are any)"
-    )
-    group.add_argument("--max-concurrent", metavar="N", help="runs at a time (default: as many as fit)")
-    group.add_argument("--retries", metavar="N", help="for runs whose worker died (default: 3)")
-    group.add_argument(
-        "--address", metavar="ADDR", help="a Ray cluster: auto on its head, or host:port (default: this machine)"
-    )
-    group.add_argument("--rerun", action="store_true", help="run again what is done already")
-    group.add_argument(
-        "--dry-run", action="store_true", help="print the runs and an estimate of their cost; start nothing"
-    )
-
-
-def _question(preset: Preset, given: argparse.Namespace) -> tuple[Space, Settings]:
-    fields, blocks = dict(preset.fields), [dict(block) for block in preset.blocks]
-    for flag in SWEPT:
+def fields_of(given: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a spec that a command line gave, one value each."""
+    fields: dict[str, Any] = {}
+    for flag in {**SINGLE, **SWEPT}:
         name = flag.replace("-", "_")
-        if (texts := getattr(given, name)) is not None:
-            _override(name, [_value(name, text) for text in texts], fields, blocks)
-    for name in SINGLE:
-        if (text := getattr(given, name)) is not None:
-            fields[name] = _value(name, text)
+        text = getattr(given, name, None)
+        if isinstance(text, str):
+            fields[name] = value_of(name, text)
     if given.nesterov is not None:
         fields["nesterov"] = given.nesterov
     if given.milestones is not None:
-        fields["milestones"] = [_number("milestones", text, int) for text in given.milestones]
-    seeds = preset.seeds if given.seeds is None else [_number("seed", text, int) for text in given.seeds]
-    space = Space(fields, blocks, seeds, not given.no_baselines)
-    return space, _settings(preset, given)
+        fields["milestones"] = [number_of("milestones", text, int) for text in given.milestones]
+    return fields
 
 
-def _override(name: str, values: list[Any], fields: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
-    """Puts a flag's values in place of the preset's: one value is fixed, several or a range are swept."""
-    swept: Any = values[0] if len(values) == 1 and isinstance(values[0], Between) else values
-    if len(values) > 1 and any(isinstance(v, Between) for v in values):
-        raise InputError(f"{name}: a range stands alone, not beside other values")
-    for block in blocks:
-        block.pop(name, None)
-        if isinstance(swept, Between) or len(swept) > 1:
-            block[name] = swept
-    fields.pop(name, None)
-    if not isinstance(swept, Between) and len(swept) == 1:
-        fields[name] = swept[0]
-
-
-SETTING_TYPES = {
-    "num_samples": int,
-    "cpus_per_trial": int,
-    "max_concurrent": int,
-    "retries": int,
-    "gpus_per_trial": float,
-}
-
-
-def _settings(preset: Preset, given: argparse.Namespace) -> Settings:
-    recipe = dict(preset.teacher_recipe)
-    if given.teacher_epochs is not None:
-        recipe["epochs"] = _number("teacher_epochs", given.teacher_epochs, int)
-    settings = Settings(teacher_recipe=recipe)
-    for name in Settings.__dataclass_fields__.keys() - {"teacher_recipe"}:
-        value = getattr(given, name)
-        if value is not None and value is not False:
-            kind = SETTING_TYPES.get(name)
-            settings = replace(settings, **{name: _number(name, value, kind) if kind else value})
-    return settings
-
-
-def _value(name: str, text: str) -> Any:
+def value_of(name: str, text: str) -> Any:
+    """A flag's text as the value of a field: a number, a name, a schedule or a range."""
     if name in FLOATS and text.startswith("["):
         try:
             return json.loads(text)
@@ -225,22 +117,19 @@ def _value(name: str, text: str) -> Any:
         high, _, scale = rest.partition(":")
         if scale not in ("", "log"):
             raise InputError(f"{name}: {text!r} is not allowed; a range is LOW:HIGH or LOW:HIGH:log")
-        return Between(_number(name, low, float), _number(name, high, float), scale == "log")
+        return Between(number_of(name, low, float), number_of(name, high, float), scale == "log")
     if name in FLOATS:
-        return _number(name, text, float)
-    return _number(name, text, int) if name in INTEGERS else text
+        return number_of(name, text, float)
+    return number_of(name, text, int) if name in INTEGERS else text
 
 
-def _number(name: str, text: str, kind: type) -> Any:
+def number_of(name: str, text: str, kind: type) -> Any:
+    """A flag's text as a number, or InputError."""
     try:
         return kind(text)
     except ValueError:
         what = "a whole number" if kind is int else "a number"
         raise InputError(f"{name}: {text!r} is not allowed; must be {what}") from None
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def fail(name: str, message: object) -> NoReturn:

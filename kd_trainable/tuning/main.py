@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from kd_trainable.tuning.flags import Asked, Preset, fail, parse
+from kd_trainable.tuning.command import Asked, Preset, parse
+from kd_trainable.tuning.flags import fail
 from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 

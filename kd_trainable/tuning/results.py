@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import platform
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -136,30 +135,3 @@ def _unfinished(storage: Storage, name: str, spec: RunSpec) -> dict[str, Any]:
         "attempts": RunFolder(storage, name).attempts(),
         "history": [],
     }
-
-
-def device_name(device: Any) -> str:
-    """The device a run ran on, by its model's name."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({processor()})"
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-        return names[0]
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
-
-
-def one_line(error: BaseException) -> str:
-    """An error as one line: its type and message; running out of GPU memory says what helps."""
-    text = " ".join(str(error).split())[:500]
-    if type(error).__name__ == "OutOfMemoryError":
-        return f"out of GPU memory: fewer trials on a GPU (--gpus-per-trial) or a smaller --batch-size; {text}"
-    return f"{type(error).__name__}: {text}"

@@ -13,6 +13,8 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 from kd_trainable.vocabulary import InputError
+
+ROOM_NEEDED = 64 * 2**20  # bytes free on a local results folder before anything starts
 
 
 class Fenced(RuntimeError):
@@ -172,6 +176,23 @@ class RunFolder:
 
     def _checkpoints(self) -> list[str]:
         return [name for name in self.storage.names(self.folder) if name.startswith("checkpoint-")]
+
+
+def require_room(storage: Storage) -> None:
+    """Raises InputError where a local results folder has hardly any room, or lies where nothing can be written."""
+    if not storage.local:
+        return
+    folder = Path(storage.root)
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
+    if free < ROOM_NEEDED:
+        raise InputError(f"storage: {storage.root} has {free >> 20} MiB free; at least {ROOM_NEEDED >> 20} MiB needed")
 
 
 @contextlib.contextmanager

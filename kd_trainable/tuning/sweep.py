@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, results_o
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
-from kd_trainable.tuning.store import RunFolder, Storage, sole_driver
+from kd_trainable.tuning.store import RunFolder, Storage, require_room, sole_driver
 from kd_trainable.vocabulary import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from kd_trainable.tuning.driver import Job
 
 Say = Callable[[str], None]
-ROOM_NEEDED = 64 * 2**20  # bytes free on a local results folder before anything starts
 
 
 def sweep(
@@ -178,20 +176,3 @@ def forget(job: Job) -> None:
         for name in make_conductor(job.space, job.settings, job.storage, job.names, journal).runs:
             RunFolder(job.storage, name).forget()
         journal.write_bytes(b"")
-
-
-def require_room(storage: Storage) -> None:
-    """Raises InputError where a local results folder has hardly any room, or lies where nothing can be written."""
-    if not storage.local:
-        return
-    folder = Path(storage.root)
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
-    if free < ROOM_NEEDED:
-        raise InputError(f"storage: {storage.root} has {free >> 20} MiB free; at least {ROOM_NEEDED >> 20} MiB needed")

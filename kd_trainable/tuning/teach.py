@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from kd_trainable.data.images import ImageData
-from kd_trainable.spec import RunSpec
+from kd_trainable.data.load import load
+from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import teachers
-from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.view import duration
+from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.store import Storage, require_room, sole_driver
+from kd_trainable.tuning.text import duration
 
 if TYPE_CHECKING:
     from kd_trainable.tuning.standing import Standing
@@ -34,6 +36,18 @@ def verified_teacher(standing: Standing, recipe: RunSpec | None, data: ImageData
     measured, line = teachers.verify(found, data, device)
     say(line)
     return Teacher(measured, found.arrays)
+
+
+def trained_teacher(fields: Mapping[str, Any], storage_uri: str, data_dir: str | None, say: Say) -> tuple[Card, str]:
+    """The kept teacher of a recipe, trained if it is not there yet, and the folder it lies in."""
+    storage, recipe = Storage(storage_uri), RunSpec(**{**fields, "method": "none"})
+    card = teachers.kept(storage, spec_id(recipe, facts(recipe.dataset, data_dir).fingerprint))
+    if card is None:
+        data = load(recipe.dataset, data_dir)
+        require_room(storage)
+        with sole_driver(storage):
+            card = train_with_bar(recipe, data, data.fingerprint(), storage, local_device(None), say)
+    return card, storage.path("teachers", card.fingerprint)
 
 
 def train_with_bar(

@@ -24,6 +24,7 @@ from kd_trainable.models.build import count_parameters
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import passes, results
 from kd_trainable.tuning.store import Fenced, RunFolder, Storage
+from kd_trainable.tuning.text import device_name, one_line
 
 CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints
 REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported together
@@ -178,7 +179,7 @@ class DistillationTrial(tune.Trainable):
         ending = results.Ending(status, error, kind)
         circumstances = {
             "attempts": self.attempt,
-            "device": results.device_name(self.device),
+            "device": device_name(self.device),
             "threads": self.shared.threads,
             "parameters": count_parameters(run.student) if run else None,
             "data_fingerprint": self.shared.data_fingerprint,
@@ -192,13 +193,13 @@ class DistillationTrial(tune.Trainable):
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         kind = "numbers" if isinstance(error, NumbersError) else "exception"
-        line = results.one_line(error)
+        line = one_line(error)
         if kind == "exception":
             traceback.print_exception(error)  # into the worker's log; the table gets the line
         try:
             self._end("failed", line, kind)
         except Exception as second:
-            line += f" (and its result could not be written: {results.one_line(second)})"
+            line += f" (and its result could not be written: {one_line(second)})"
         return self._report("failed", line)
 
     def _report(self, status: str, error: str = "") -> dict[str, Any]:

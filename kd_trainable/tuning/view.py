@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kd_trainable.tuning.text import duration
+
 REFRESH_S = 0.5
 BAR = 24
 
@@ -104,15 +106,3 @@ def label(config: Mapping[str, Any]) -> str:
 
 def _scalar(config: Mapping[str, Any]) -> bool:
     return isinstance(config["temperature"], float) and isinstance(config["alpha"], float)
-
-
-def duration(seconds: float) -> str:
-    """'45 s', '3 min 20 s', '2 h 05 min', '3 d 04 h'."""
-    s = round(max(0.0, seconds))
-    if s < 60:
-        return f"{s} s"
-    if s < 3600:
-        return f"{s // 60} min {s % 60:02d} s"
-    if s < 86400:
-        return f"{s // 3600} h {s % 3600 // 60:02d} min"
-    return f"{s // 86400} d {s % 86400 // 3600:02d} h"

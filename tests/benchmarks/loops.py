@@ -1,4 +1,4 @@
-"""Our training loop against the usual one, on the recipes of the source documents 002 and 000, by the same data and cores.
+"""Our training loop against the usual one: the recipes of the source documents 002 and 000, the same data and cores.
 
 Both sides live in processes of their own and take turns (A B A B ...), so that whatever else the machine does meets
 both; a figure is the median of its turns. Ours runs with the environment that a sweep gives its trials.

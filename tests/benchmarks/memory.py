@@ -56,11 +56,14 @@ def second_trial() -> list[Row]:
 
 def _row(when: str, ours: dict[str, float], without: dict[str, float], target: float | None) -> Row:
     more = ours["private"] - without["private"]
-    figures = " of which {anonymous:.0f} MB anonymous"
-    note = f"{ours['private']:.0f} MB{figures.format(**ours)}, beside {without['private']:.0f} MB{figures.format(**without)}"
+    note = f"{_shown(ours)}, beside {_shown(without)}"
     name = f"private memory of a second trial {when}, above one without teacher and data ({note})"
     goal = "–" if target is None else f"<= {target:g} MB"
     return Row(name, f"{more:.0f} MB", target=goal, met=None if target is None else more <= target)
+
+
+def _shown(found: dict[str, float]) -> str:
+    return f"{found['private']:.0f} MB, {found['anonymous']:.0f} of them anonymous"
 
 
 def _without_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:

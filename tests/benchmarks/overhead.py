@@ -19,7 +19,7 @@ TEMPERATURES = [float(t) for t in range(1, RUNS + 1)]
 
 
 def linear(num_classes: int, in_channels: int) -> nn.Module:
-    """One layer from 4 x 4 pixels: student and teacher of the sweep."""
+    """One layer from 4 x 4 pixels: student and teacher; the teacher's weights pick the class's pixel."""
     return nn.Sequential(OrderedDict(flatten=nn.Flatten(), classifier=nn.Linear(16 * in_channels, num_classes)))
 
 
@@ -27,13 +27,20 @@ def overhead() -> list[Row]:
     """Seconds a run, of the whole process; and of a sweep of two runs, which is start-up more than anything."""
     with tempfile.TemporaryDirectory() as folder:
         teacher = Path(folder) / "teacher.pt"
-        torch.save(linear(10, 1).state_dict(), teacher)
+        torch.save({"classifier.weight": torch.eye(10, 16), "classifier.bias": torch.zeros(10)}, teacher)
         few = _fresh_process(teacher, f"{folder}/few", FEW)
         many = _fresh_process(teacher, f"{folder}/many", RUNS)
     each, further = many / RUNS, (many - few) / (RUNS - FEW)
     name = f"overhead of a sweep of {RUNS} runs that train nothing, a run"
-    note = f"whole process {seconds(many)}; a sweep of {FEW} runs takes {seconds(few)}, so each further run {seconds(further)}"
-    return [Row(f"{name} ({note})", seconds(each), target=f"< {TARGET_S:g} s", met=each < TARGET_S)]
+    parts = f"a sweep of {FEW} runs takes {seconds(few)}, so each further run {seconds(further)}"
+    return [
+        Row(
+            f"{name} (whole process {seconds(many)}; {parts})",
+            seconds(each),
+            target=f"< {TARGET_S:g} s",
+            met=each < TARGET_S,
+        )
+    ]
 
 
 def _fresh_process(teacher: Path, storage: str, runs: int) -> float:

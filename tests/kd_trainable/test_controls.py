@@ -76,4 +76,4 @@ def test_a_control_changes_neither_images_nor_order_nor_what_the_true_teacher_sa
     run = trained("shuffled-teacher")
     assert torch.equal(kept(), before)
     assert run.spec.flat() | {"control": "none"} == trained("none").spec.flat()
-    assert run.history[0]["soft_loss"] > 2 * trained("none").history[0]["soft_loss"]
+    assert run.history[0]["soft_loss"] > 1.4 * trained("none").history[0]["soft_loss"]
