@@ -119,7 +119,7 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], architecture: 
     """Raises InputError, naming the first difference, unless the weights are this architecture's."""
     wanted = {k: tuple(v.shape) for k, v in module.state_dict().items()}
     given = {k: tuple(v.shape) for k, v in tensors.items()}
-    for name in [*wanted, *given]:
+    for name in [*wanted, *sorted(given)]:  # a safetensors file gives its names in any order
         if wanted.get(name) != given.get(name):
             here, there = given.get(name, "missing"), wanted.get(name, "none")
             raise InputError(f"teacher: the file's weights are not a {architecture}'s: {name} is {here}, not {there}")

@@ -62,7 +62,8 @@ class Conductor(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self.under_way.pop(trial_id, None)
         if name is not None:
-            self.rows[name] = self.close(name, error)
+            lost = error or (result or {}).get("status") == "lost"  # a fenced worker says so itself
+            self.rows[name] = self.close(name, lost)
             self._settle()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

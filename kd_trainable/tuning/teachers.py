@@ -14,7 +14,7 @@ from kd_trainable import teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
-from kd_trainable.engine.evaluate import Score, evaluate
+from kd_trainable.engine.evaluate import Score, evaluate, exact_float32
 from kd_trainable.engine.plain import PlainRun
 from kd_trainable.models.build import build, count_parameters
 from kd_trainable.spec import RunSpec, spec_id
@@ -90,6 +90,7 @@ def train(
     recipe: RunSpec, data: ImageData, data_fingerprint: str, storage: Storage, device: str, progress: Progress
 ) -> Card:
     """Trains the recipe, going on from where an interrupted training was, and keeps the teacher with its card."""
+    exact_float32()
     inputs = make_inputs(
         data, recipe.protocol, recipe.normalization, device, wants_channels_last(device, recipe.precision)
     )
@@ -157,6 +158,7 @@ def verify(found: Teacher, data: ImageData, device: str) -> tuple[Card, str]:
 
 
 def _measure(found: Teacher, data: ImageData, part: str, device: str) -> Score:
+    exact_float32()
     inputs: Inputs = make_inputs(
         data, "holdout", next(iter(data.normalizations)), device, wants_channels_last(device, "float32")
     )

@@ -17,6 +17,7 @@ from kd_trainable import logits
 from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
+from kd_trainable.engine.evaluate import exact_float32
 from kd_trainable.engine.plain import NumbersError, PlainRun
 from kd_trainable.logits import Shard
 from kd_trainable.methods.controls import controlled
@@ -60,6 +61,7 @@ class DistillationTrial(tune.Trainable):
     def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
         self.shared = shared["shared"]
         torch.set_num_threads(self.shared.threads)
+        exact_float32()
         self.device = torch.device("cuda" if self.shared.gpu else "cpu")
         self.data = ray.get(self.shared.data)
         self._inputs: dict[tuple[Any, ...], Inputs] = {}
@@ -129,7 +131,9 @@ class DistillationTrial(tune.Trainable):
         row = self.run.step_epoch()
         self.facts["train_seconds"] += row["epoch_seconds"]
         now = time.perf_counter()
-        if not self.run.done and now - self.saved_at > self.save_seconds / CHECKPOINT_SHARE:
+        due = now - self.saved_at > self.save_seconds / CHECKPOINT_SHARE
+        # a scheduler may stop the run after any epoch, and its row is then made from its checkpoint
+        if not self.run.done and (due or self.shared.every_epoch):
             self.folder.save_checkpoint(len(self.run.history), checkpoint.encode(self.run, self.facts))
             self.saved_at = time.perf_counter()
             self.save_seconds = self.saved_at - now

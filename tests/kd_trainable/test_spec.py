@@ -66,17 +66,17 @@ def test_a_value_is_one_value_however_it_is_written() -> None:
     assert len({name(**common, **spelling) for spelling in spellings}) == 1
     assert len({repr(RunSpec(**common, **spelling).flat()) for spelling in spellings}) == 1
     assert name(weight_decay=-0.0) == name(weight_decay=0.0)
-    one, two = ({"method": "own_method:loss", "hyperparameters": h} for h in ({"b": 1, "a": 2}, {"a": 2.0, "b": 1.0}))
+    one, two = ({"method": "mine_method:loss", "hyperparameters": h} for h in ({"b": 1, "a": 2}, {"a": 2.0, "b": 1.0}))
     assert name(**one) == name(**two)
 
 
 @pytest.fixture(autouse=True)
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with modules of one's own, importable."""
-    for module in ("own_network", "own_method", "own_data"):
+    for module in ("mine_network", "mine_method", "mine_data"):
         (tmp_path / f"{module}.py").write_text("raise RuntimeError('a name is made without importing this')\n")
-    (tmp_path / "own_package").mkdir()
-    (tmp_path / "own_package" / "__init__.py").write_text("raise OSError('broken')\n")
+    (tmp_path / "mine_package").mkdir()
+    (tmp_path / "mine_package" / "__init__.py").write_text("raise OSError('broken')\n")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     return tmp_path
@@ -85,11 +85,11 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # field -> (a spec, the same with that field changed), where the change matters
 MULTISTEP = {"schedule": "multistep", "milestones": [3]}
 MATTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "dataset": ({}, {"dataset": "own_data:load"}),
+    "dataset": ({}, {"dataset": "mine_data:load"}),
     "teacher": ({}, {"teacher": "resnet18"}),
     "student": ({}, {"student": "conv4"}),
     "method": ({}, {"method": "none"}),
-    "hyperparameters": ({"method": "own_method:loss"}, {"hyperparameters": {"power": 2}}),
+    "hyperparameters": ({"method": "mine_method:loss"}, {"hyperparameters": {"power": 2}}),
     "mode": ({}, {"mode": "mse"}),
     "temperature": ({}, {"temperature": 2}),
     "alpha": ({}, {"alpha": 0.5}),
@@ -159,7 +159,7 @@ def test_no_two_of_all_these_runs_share_a_name() -> None:
 
 
 def test_temperature_enters_the_name_where_a_method_of_ones_own_may_read_it() -> None:
-    common = {"method": "own_method:loss", "mode": "logit_mse"}
+    common = {"method": "mine_method:loss", "mode": "logit_mse"}
     assert name(**common, temperature=2) != name(**common, temperature=3)
 
 
@@ -173,29 +173,29 @@ def test_fingerprints_enter_the_name() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"student": "own_network:net"},
-        {"method": "own_method:loss"},
-        {"teacher": "own_network:net"},
-        {"dataset": "own_data:load"},
-        {"student": "own_network:net", "method": "none"},
+        {"student": "mine_network:net"},
+        {"method": "mine_method:loss"},
+        {"teacher": "mine_network:net"},
+        {"dataset": "mine_data:load"},
+        {"student": "mine_network:net", "method": "none"},
     ],
 )
 def test_own_source_enters_the_name(own: Path, changes: dict[str, Any]) -> None:
     before = name(**changes)
     assert name(**changes) == before
-    for file in own.glob("own_*.py"):
+    for file in own.glob("mine_*.py"):
         file.write_text(file.read_text() + "# changed\n")
     assert name(**changes) != before
 
 
 def test_own_source_of_a_teacher_that_a_baseline_has_not_does_not_enter(own: Path) -> None:
-    changes = {"teacher": "own_network:net", "method": "none"}
+    changes = {"teacher": "mine_network:net", "method": "none"}
     before = name(**changes)
-    (own / "own_network.py").unlink()
+    (own / "mine_network.py").unlink()
     assert name(**changes) == before
 
 
-@pytest.mark.parametrize("own_name", ["no_such_module:net", "own_package.inner:net", "no.such.module:net"])
+@pytest.mark.parametrize("own_name", ["no_such_module:net", "mine_package.inner:net", "no.such.module:net"])
 def test_own_source_that_is_not_there_gets_one_clear_line(own_name: str) -> None:
     with pytest.raises(InputError) as caught:
         name(student=own_name)
