@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from kd_trainable.teacher import Card
 
 LOGITS_VERSION = 1
 FORWARD_BATCH = {"cpu": 125, "cuda": 1000}  # fixed, so that an entry does not depend on who asked for it
+DIGEST_SIZE = 32
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -39,6 +41,14 @@ class Shard(NamedTuple):
     def file(self) -> str:
         """The shard's file name."""
         return f"view-{self.view:03d}.npy" if self.view >= 0 else f"seed-{self.seed}-epoch-{self.epoch:04d}.npy"
+
+    @classmethod
+    def of_file(cls, name: str) -> Shard | None:
+        """The shard of a file's name; None for any other name."""
+        if found := re.fullmatch(r"view-(\d+)\.npy", name):
+            return cls(view=int(found[1]))
+        found = re.fullmatch(r"seed-(\d+)-epoch-(\d+)\.npy", name)
+        return cls(int(found[1]), int(found[2])) if found else None
 
     def views(self, images: int, augment: str) -> Int64[np.ndarray, " N"]:
         """The view of every image, by index."""
@@ -138,19 +148,19 @@ def disagreement(
 
 
 def encode(logits: Float16[np.ndarray, "N K"]) -> bytes:
-    """A shard's file."""
+    """A shard's file: an .npy that numpy reads, and after it the sha256 of its bytes."""
     buffer = io.BytesIO()
     np.save(buffer, logits, allow_pickle=False)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return content + hashlib.sha256(content).digest()
 
 
 def decode(content: bytes) -> Float16[np.ndarray, "N K"]:
-    """The inverse of ``encode``; ValueError for a file that was cut short, or is no shard."""
-    buffer = io.BytesIO(content)
-    try:
-        logits = np.lib.format.read_array(buffer, allow_pickle=False)
-    except Exception as error:  # a changed header ends in nearly any error
-        raise ValueError(f"not a whole shard: {error}") from None
-    if logits.dtype != np.float16 or logits.ndim != 2 or buffer.read(1):
+    """The inverse of ``encode``; ValueError for a file that was cut short or changed, or is no shard."""
+    array, digest = content[:-DIGEST_SIZE], content[-DIGEST_SIZE:]
+    if hashlib.sha256(array).digest() != digest:
+        raise ValueError("not a whole shard: its digest differs")
+    logits: np.ndarray = np.load(io.BytesIO(array), allow_pickle=False)
+    if logits.dtype != np.float16 or logits.ndim != 2:
         raise ValueError(f"not a shard: {logits.dtype} {logits.shape}")
     return logits

@@ -85,8 +85,8 @@ def fingerprint(arrays: Arrays) -> str:
 
 
 def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """A state_dict as contiguous numpy arrays; half precisions, which numpy lacks in part, become float32."""
-    whole = {k: v.float() if v.dtype in (torch.bfloat16, torch.float16) else v for k, v in tensors.items()}
+    """A state_dict as contiguous numpy arrays; numbers of any other precision become float32, which teachers run in."""
+    whole = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return {k: np.asarray(v.detach().cpu().numpy(), order="C") for k, v in whole.items()}
 
 

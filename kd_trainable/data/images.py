@@ -40,6 +40,12 @@ class ImageData:
         for key, normalization in self.normalizations.items():
             _check_normalization(self.name, key, normalization, channels=train[0])
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        _, channels, height, width = self.train_images.shape
+        return channels, height, width
+
     def fingerprint(self) -> str:
         """sha256 (64 hex digits) of the arrays' types, shapes and bytes: the same pixels, whatever the name."""
         digest = hashlib.sha256()

@@ -50,8 +50,3 @@ def _score(
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """bf16 by autocast: weights, losses and the optimizer stay float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
-
-
-def exact_float32() -> None:
-    """Makes float32 mean float32 on CUDA too, where cuDNN's convolutions round to TF32 unless told otherwise."""
-    torch.backends.cudnn.allow_tf32 = False

@@ -154,7 +154,7 @@ def make_student(spec: RunSpec, inputs: Inputs) -> nn.Module:
     """The student as its seed initialises it: on the CPU, so on every device alike, and alike for every method."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        student = build(spec.student, inputs.classes, inputs.images.shape[1])
+        student = build(spec.student, inputs.classes, inputs.images.shape[1], "student")
     layout = torch.channels_last if inputs.channels_last else torch.contiguous_format
     return student.to(inputs.device, memory_format=layout)  # type: ignore[call-overload]
 

@@ -14,16 +14,16 @@ from kd_trainable.resolve import accepted, require_returned, resolve, takes_any
 _KIND = "a callable that returns a torch.nn.Module"
 
 
-def build(name: str, num_classes: int, in_channels: int) -> nn.Module:
+def build(name: str, num_classes: int, in_channels: int, field: str = "model") -> nn.Module:
     """The network ``name``: a line of the table or anyone's own ``package.module:callable``, [B, C, H, W] -> [B, K].
 
     The builder is given whichever of ``num_classes`` and ``in_channels`` it accepts. Raises InputError, in one
-    line, for a name that leads nowhere and for a builder that gives no network.
+    line that names ``field``, for a name that leads nowhere and for a builder that gives no network.
     """
-    builder = resolve("model", name, MODELS, _KIND)
-    given = accepted("model", name, builder, {"num_classes": num_classes, "in_channels": in_channels}, _KIND)
+    builder = resolve(field, name, MODELS, _KIND)
+    given = accepted(field, name, builder, {"num_classes": num_classes, "in_channels": in_channels}, _KIND)
     network = _call_open(builder, given) if takes_any(builder) else builder(**given)
-    require_returned("model", name, network, nn.Module, _KIND)
+    require_returned(field, name, network, nn.Module, _KIND)
     return network
 
 

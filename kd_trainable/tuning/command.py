@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kd_trainable.rules import refuse
 from kd_trainable.tuning.flags import SINGLE, SWEPT, Formatter, Parser, add_lists, fields_of, number_of, value_of
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Block, Space
@@ -41,7 +42,8 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
     given = _parser(name, doc, presets).parse_args(argv)
     require_known("preset", given.preset, presets)
     space, settings = _question(presets[given.preset], given)
-    command = " ".join(["python", f"sweeps/{name}.py", *map(_quoted, argv)])
+    again = [text for text in argv if text != "--rerun"]  # which would forget what an interrupted sweep has done
+    command = " ".join(["python", f"sweeps/{name}.py", *map(_quoted, again)])
     return Asked(given.name or name, space, settings, given.dry_run, command)
 
 
@@ -144,6 +146,8 @@ def _settings(preset: Preset, given: argparse.Namespace) -> Settings:
     recipe = dict(preset.teacher_recipe)
     if given.teacher_epochs is not None:
         recipe["epochs"] = number_of("teacher_epochs", given.teacher_epochs, int)
+        if recipe["epochs"] < 1:
+            raise refuse("teacher_epochs", recipe["epochs"], "must be a whole number >= 1")
     settings = Settings(teacher_recipe=recipe)
     for name in Settings.__dataclass_fields__.keys() - {"teacher_recipe"}:
         value = getattr(given, name)

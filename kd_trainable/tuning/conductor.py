@@ -18,7 +18,8 @@ Row = Mapping[str, Any]
 class Conductor(Searcher):
     """``name_of`` names a spec's run; ``ended(spec_id)`` is its result if it counts as done, else None.
 
-    ``close(spec_id, lost)`` is called when a trial has ended, and returns the run's result, whatever it is.
+    ``close(spec_id, report)`` is called when a trial has ended, with the last it reported (status 'lost' when its
+    worker died), and returns the run's result, whatever it is.
     """
 
     def __init__(
@@ -27,11 +28,11 @@ class Conductor(Searcher):
         proposer: Proposer,
         name_of: Callable[[RunSpec], str],
         ended: Callable[[str], Row | None],
-        close: Callable[[str, bool], Row],
+        close: Callable[[str, Row], Row],
         metric: str,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self.space, self.proposer, self.column = space, proposer, f"{metric}_last"
+        self.space, self.proposer, self.column = space, proposer, metric
         self.name_of, self.ended, self.close = name_of, ended, close
         self.runs: dict[str, RunSpec] = {}  # every run of this sweep, by name, in order
         self.queue: deque[str] = deque()
@@ -62,8 +63,7 @@ class Conductor(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self.under_way.pop(trial_id, None)
         if name is not None:
-            lost = error or (result or {}).get("status") == "lost"  # a fenced worker says so itself
-            self.rows[name] = self.close(name, lost)
+            self.rows[name] = self.close(name, {"status": "lost"} if error else result or {})
             self._settle()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +15,11 @@ from ray import tune
 from kd_trainable import logits, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.engine import checkpoint
+from kd_trainable.engine.plain import Row
 from kd_trainable.spec import RunSpec
-from kd_trainable.teacher import Teacher
+from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import results
+from kd_trainable.tuning.cluster import environment, gpus_per_trial
 from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.passes import PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done
@@ -28,10 +28,8 @@ from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
-from kd_trainable.tuning.text import one_line
 from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
 from kd_trainable.tuning.view import View
-from kd_trainable.vocabulary import InputError
 
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
@@ -40,12 +38,6 @@ TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C reaches us as KeyboardInterrupt
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-}
-WORKER_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "PASSIVE",  # idle threads that spin steal the cores of other trials (2 trials x 2 threads: 4x)
-    # glibc gives activations back to the system at every step otherwise, and page faults take half of the time
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "268435456",
 }
 
 
@@ -62,43 +54,6 @@ class Job:
     teacher: Teacher | None
 
 
-@contextlib.contextmanager
-def cluster(settings: Settings) -> Iterator[None]:
-    """The cluster of ``address``, the connected one, or one on this machine that ends with the block."""
-    if ray.is_initialized():
-        yield
-        return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if settings.address:
-            environment = {"env_vars": WORKER_ENVIRONMENT}
-            ray.init(address=settings.address, runtime_env=environment, **quiet)
-        else:
-            with _environment(WORKER_ENVIRONMENT):  # what Ray starts here inherits it
-                ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"address: {settings.address!r} cannot be reached: {one_line(error)}") from None
-    try:
-        yield
-    finally:
-        with _deaf_to_interrupts():
-            ray.shutdown()
-
-
-def gpus_per_trial(settings: Settings) -> float:
-    """The GPUs a trial takes. Raises InputError where the cluster has too few GPUs or CPUs for one trial."""
-    there = ray.cluster_resources()
-    gpus, cpus = there.get("GPU", 0.0), there.get("CPU", 0.0)
-    wanted = settings.gpus_per_trial
-    if wanted is None:
-        wanted = 0.25 if gpus else 0.0
-    if wanted > gpus:
-        raise InputError(f"gpus_per_trial: {wanted:g} is not allowed; {gpus:g} GPUs are there")
-    if settings.cpus_per_trial > cpus:
-        raise InputError(f"cpus_per_trial: {settings.cpus_per_trial} is not allowed; {cpus:g} CPUs are there")
-    return wanted
-
-
 def conductor_of(space: Space, settings: Settings, storage: Storage, names: Names, proposer: Proposer) -> Conductor:
     """A conductor over the run store: it knows what is done, and closes what ends."""
 
@@ -106,8 +61,8 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
         found = RunFolder(storage, name).result()
         return found if counts_as_done(found, settings.scheduler) else None
 
-    def close(name: str, lost: bool) -> Mapping[str, Any]:
-        return _close(storage, name, lost)
+    def close(name: str, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _close(storage, name, report)
 
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
@@ -120,11 +75,11 @@ def run(job: Job, conductor: Conductor) -> None:
     total = _total(job, conductor)
     epochs = job.space.spec({}, job.space.seeds[0]).epochs
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
-    with _environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric) as view:
+    with environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric) as view:
         try:
             _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
         finally:
-            job.storage.delete_folder("scratch")
+            job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
     _require_unchanged(job, shared)
 
 
@@ -173,11 +128,16 @@ def _share(job: Job, gpu: bool) -> Shared:
 
 def _keep(job: Job, found: Teacher, augment: str) -> Kept:
     """Where the logits of one augmentation are kept, and the broker of its passes."""
-    base = job.space.spec({}, job.space.seeds[0])
-    folder = f"logits/{logits.folder_name(found.card, job.names.data, base.protocol, augment)}"
+    base, folder = job.space.spec({}, job.space.seeds[0]), kept_folder(job.space, job.names, found.card, augment)
     needed = logits.passes(job.space.seeds, base.epochs, augment)
     broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)
     return Kept(broker, folder, logits.uses_table(job.space.seeds, base.epochs, augment))
+
+
+def kept_folder(space: Space, names: Names, card: Card, augment: str) -> str:
+    """Where a sweep's kept logits lie in the storage."""
+    protocol = space.spec({}, space.seeds[0]).protocol
+    return f"logits/{logits.folder_name(card, names.data, protocol, augment)}"
 
 
 def _total(job: Job, conductor: Conductor) -> int:
@@ -187,15 +147,21 @@ def _total(job: Job, conductor: Conductor) -> int:
     return (job.settings.num_samples or 1) * len(job.space.seeds) * (2 if job.space.baselines else 1)
 
 
-def _close(storage: Storage, name: str, lost: bool) -> Mapping[str, Any]:
-    """The result of a run whose trial has ended; one without any was stopped by the scheduler, or lost."""
+def _close(storage: Storage, name: str, report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The result of a run whose trial has ended: what its last attempt wrote, or else what became of it."""
     folder = RunFolder(storage, name)
     found = folder.result()
-    if found is not None and found["status"] in ("finished", "failed"):
+    if found is not None and found["status"] in ("finished", "failed") and found["attempts"] == folder.attempts():
         return found
+    if report.get("status") == "lost" and report.get("error"):  # fenced: the run is another driver's now
+        return {"status": "lost"}
     flat = storage.read_json(f"{folder.folder}/spec.json") or {}
     history, facts = _newest(folder)
-    ending = results.Ending("lost", f"its worker died {folder.attempts()} times") if lost else results.Ending("stopped")
+    endings = {
+        "lost": results.Ending("lost", f"its worker died {folder.attempts()} times"),
+        "failed": results.Ending("failed", report.get("error", ""), "exception"),
+    }
+    ending = endings.get(report.get("status", ""), results.Ending("stopped"))
     circumstances = {"attempts": folder.attempts(), **facts}
     result = results.result(name, RunSpec(**flat), ending, history, circumstances)
     folder.claim()  # a worker that still lives writes no more
@@ -203,41 +169,14 @@ def _close(storage: Storage, name: str, lost: bool) -> Mapping[str, Any]:
     return result
 
 
-def _newest(folder: RunFolder) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    for _, content in folder.checkpoints():
-        _, history, facts = checkpoint.decode(content)
-        return history, facts
+def _newest(folder: RunFolder) -> tuple[list[Row], dict[str, Any]]:
+    for content in folder.checkpoints():
+        with contextlib.suppress(ValueError):
+            _, history, facts = checkpoint.decode(content)
+            return history, facts
     return [], {}
 
 
 def _require_unchanged(job: Job, shared: Shared) -> None:
     if job.teacher is not None and teacher.fingerprint(ray.get(shared.teacher)) != job.teacher.card.fingerprint:
         raise RuntimeError("the teacher's weights in the object store have changed during the sweep")
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {k: os.environ.get(k) for k in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for k, v in before.items():
-            if v is None:
-                os.environ.pop(k, None)
-            else:
-                os.environ[k] = v
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A second Ctrl-C must not leave half of a cluster behind."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread, which alone may set handlers
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -14,10 +14,11 @@ from kd_trainable import logits
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine.plain import PlainRun, make_student
+from kd_trainable.engine.process import prepare_process
 from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning.facts import facts
-from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, results_of, teacher_recipe
+from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Cell, Space
@@ -40,6 +41,7 @@ class Pace:
 
 def dry_run(name: str, space: Space, settings: Settings) -> str:
     """The text of --dry-run. Starts nothing, writes nothing, needs no data, teacher or network."""
+    require_name(name)
     standing = stand(space, settings)
     space = with_teacher(space, standing, settings)
     cells = _cells(space, settings)
@@ -100,7 +102,7 @@ def _cost(
     device, base = local_device(settings.gpus_per_trial), space.spec({}, space.seeds[0])
     known = facts(base.dataset, settings.data_dir)
     before = torch.get_num_threads()
-    torch.set_num_threads(settings.cpus_per_trial)
+    prepare_process(settings.cpus_per_trial)
     students = sum(_run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
     missing = passes.needed - passes.kept if any(spec.distilled for spec in pending) else 0
     teaching = missing * _pass_seconds(space, settings, standing, known, device) if missing else 0.0

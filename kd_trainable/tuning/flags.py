@@ -134,5 +134,5 @@ def number_of(name: str, text: str, kind: type) -> Any:
 
 def fail(name: str, message: object) -> NoReturn:
     """Ends the program with one line on stderr and status 2."""
-    print(f"{name}: error: {message}", file=sys.stderr)
+    print(f"{name}: error: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kd_trainable.rules import refuse, training_images
-from kd_trainable.spec import RunSpec, spec_id
+from kd_trainable.spec import RunSpec, require_field, spec_id
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
@@ -41,6 +42,12 @@ class Passes:
         """The two numbers, for people."""
         kept = f" ({self.kept} of them kept already)" if self.kept else ""
         return f"teacher passes over the training images: {self.needed}{kept}, not {self.usual}"
+
+
+def require_name(name: str) -> None:
+    """Raises InputError unless ``name`` can be the name of a sweep's folder."""
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise refuse("name", repr(name), "a folder's name of letters, digits and . _ + -")
 
 
 def counts_as_done(result: Result | None, scheduler: str) -> bool:
@@ -82,6 +89,8 @@ def teacher_recipe(space: Space, settings: Settings) -> RunSpec:
     base = space.spec({}, space.seeds[0])
     if not settings.teacher_recipe:
         raise InputError("teacher: none given; name a teacher file, or the fields of a recipe to train one by")
+    for name in settings.teacher_recipe:
+        require_field(name)
     fixed = {"dataset": base.dataset, "protocol": base.protocol, "normalization": base.normalization}
     return RunSpec(**{**fixed, **settings.teacher_recipe, "method": "none"})
 

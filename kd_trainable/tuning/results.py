@@ -29,7 +29,7 @@ def result(
     spec_id: str,
     spec: RunSpec,
     ending: Ending,
-    history: list[dict[str, float]],
+    history: list[dict[str, Any]],
     circumstances: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What result.json holds: the run's row, its spec and its epochs."""
@@ -49,7 +49,7 @@ def result(
     }
 
 
-def summary(history: list[dict[str, float]]) -> dict[str, Any]:
+def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Last, best-by-validation and best-by-test accuracy, and the median pace."""
     if not history:
         return {"epochs_run": 0}

@@ -7,8 +7,6 @@ from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-from kd_trainable.vocabulary import InputError
-
 
 class AshaOfDistilled(ASHAScheduler):
     """ASHA among distilled runs. Baselines run to their end and enter no rung: every gain is measured against them."""
@@ -42,8 +40,6 @@ def _none(metric: str, epochs: int) -> Any:
 
 def _asha(metric: str, epochs: int) -> Any:
     """Successive halving: rungs at grace, 3 x grace, ...; the lower two thirds of a rung stop there."""
-    if epochs < 2:
-        raise InputError(f"scheduler: asha needs epochs >= 2 to stop anything; epochs is {epochs}")
     grace = max(1, epochs // 9)
     return AshaOfDistilled(
         time_attr="epoch", metric=metric, mode="max", max_t=epochs, grace_period=grace, reduction_factor=3

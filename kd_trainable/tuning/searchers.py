@@ -9,12 +9,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from kd_trainable.tuning.space import Between, Cell, Space, identity
-from kd_trainable.vocabulary import InputError
 
 REPEATS = 50  # proposals in a row that only repeat known cells, after which a finite space counts as walked
 
@@ -27,6 +26,7 @@ class Outcome(NamedTuple):
     epoch: int | None = None
 
 
+@runtime_checkable
 class Proposer(Protocol):
     """Proposes cells, and hears how they went. ``past``: cells of earlier commands. ``exhausted``: none are to come."""
 
@@ -80,12 +80,11 @@ class Tpe:
         self.finite = None if space.ranges else space.cells()
         self.samples = samples if self.finite is None else min(samples, len(self.finite))
         self.states = optuna.trial.TrialState
-        self.study = optuna.create_study(
-            study_name=key,
-            direction="maximize",
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            load_if_exists=True,
-        )
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        if any(study.study_name == key for study in storage.get_all_studies()):
+            self.study = optuna.load_study(study_name=key, storage=storage)  # which writes nothing
+        else:
+            self.study = optuna.create_study(study_name=key, storage=storage, direction="maximize")
         ours = [t for t in self.study.get_trials(deepcopy=False) if "cell" in t.user_attrs]
         # a sampler that began again with the same seed would propose its first cells again
         seed = space.seeds[0] + 1000 * len(ours)
@@ -167,19 +166,17 @@ def _suggest(trial: Any, name: str, values: Any) -> Any:
 
 def grid(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
     """Every cell of the grid."""
-    if samples is not None:
-        raise InputError("num_samples: not for searcher grid, which runs every cell; use random or optuna")
     return Listed(space.cells())
 
 
 def random(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
     """``samples`` distinct cells, drawn evenly; a space always draws the same, a longer draw goes on from a shorter."""
-    return Listed(draw_random(space, _needed(samples)))
+    return Listed(draw_random(space, samples or 1))
 
 
 def optuna_tpe(space: Space, samples: int | None, journal: Path, key: str) -> Proposer:
     """``samples`` distinct cells, proposed by TPE from how the earlier ones went."""
-    return Tpe(space, _needed(samples), journal, key)
+    return Tpe(space, samples or 1, journal, key)
 
 
 SEARCHERS: dict[str, Callable[[Space, int | None, Path, str], Proposer]] = {
@@ -218,20 +215,11 @@ def study_key(space: Space, *fingerprints: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _needed(samples: int | None) -> int:
-    if samples is None:
-        raise InputError("num_samples: missing; random and optuna need the number of cells to try")
-    if samples < 1:
-        raise InputError(f"num_samples: {samples} is not allowed; must be a whole number >= 1")
-    return samples
-
-
 def mean_outcome(rows: Sequence[Mapping[str, Any]], metric: str) -> Outcome:
-    """What a cell's proposer is told: of its seeds' rows (status, epoch, metric)."""
-    states = {row["status"] for row in rows}
-    values = [float(row[metric]) for row in rows if row.get(metric) is not None]
-    if states <= {"finished"} and np.isfinite(values).all():
-        return Outcome("complete", float(np.mean(values)))
-    if states <= {"finished", "stopped"} and np.isfinite(values).all():
-        return Outcome("pruned", float(np.mean(values)), min(int(row["epochs_run"]) for row in rows))
-    return Outcome("failed")
+    """What a cell's proposer is told of its seeds' results: their mean at the last epoch that all of them reached."""
+    states, epoch = {row["status"] for row in rows}, min(int(row.get("epochs_run", 0)) for row in rows)
+    if not states <= {"finished", "stopped"} or not epoch:
+        return Outcome("failed")
+    if states == {"finished"}:  # early stopping may have ended one before the others
+        return Outcome("complete", float(np.mean([row["history"][-1][metric] for row in rows])))
+    return Outcome("pruned", float(np.mean([row["history"][epoch - 1][metric] for row in rows])), epoch)

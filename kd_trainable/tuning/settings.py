@@ -46,8 +46,9 @@ class Settings:
         _whole("retries", self.retries, 0)
         if self.max_concurrent is not None:
             _whole("max_concurrent", self.max_concurrent, 1)
-        if self.num_samples is not None:
-            _whole("num_samples", self.num_samples, 1)
+        self._samples()
+        if not str(self.storage):
+            raise InputError("storage: '' is not allowed; must be a folder or a URI")
         gpus = self.gpus_per_trial
         if gpus is not None and not (gpus == 0 or 0 < gpus < 1 or (gpus >= 1 and float(gpus).is_integer())):
             raise InputError(f"gpus_per_trial: {gpus:g} is not allowed; must be 0, a part of 1, or a whole number")
@@ -55,6 +56,25 @@ class Settings:
             raise InputError(f"teacher_model: {self.teacher_model!r} is given without teacher, the file it belongs to")
         if self.data_dir is not None and not Path(self.data_dir).expanduser().is_dir():
             raise InputError(f"data_dir: no such folder: {self.data_dir}")
+
+    def _samples(self) -> None:
+        if self.num_samples is not None:
+            _whole("num_samples", self.num_samples, 1)
+        if self.searcher == "grid" and self.num_samples is not None:
+            raise InputError(
+                f"num_samples: {self.num_samples} is not allowed; searcher grid runs every cell; use random or optuna"
+            )
+        if self.searcher != "grid" and self.num_samples is None:
+            raise InputError(f"num_samples: missing; searcher {self.searcher} needs the number of cells to try")
+
+    def check(self, space: Space) -> None:
+        """Raises InputError where these settings cannot run this space."""
+        self.metric(space)
+        epochs = space.spec({}, space.seeds[0]).epochs
+        if self.scheduler == "asha" and epochs < 2:
+            raise InputError(f"scheduler: asha needs epochs >= 2 to stop anything; epochs is {epochs}")
+        if self.searcher == "grid":
+            space.cells()
 
     def metric(self, space: Space) -> str:
         """The column that a searcher or a scheduler looks at, and that selects."""

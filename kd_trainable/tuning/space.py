@@ -52,6 +52,8 @@ class Space:
     def __post_init__(self) -> None:
         for name in [*self.fixed, *(name for block in self.blocks for name in block)]:
             require_field(name)
+        if "seed" in self.fixed:
+            raise InputError(f"seed: {self.fixed['seed']} is not allowed; give seeds, a list: seeds are replicates")
         if not self.blocks:
             raise InputError("grid: empty; give at least one cell")
         distinct("seeds", self.seeds)
@@ -82,7 +84,7 @@ class Space:
         """All values that a field takes in this sweep, each once, in order."""
         fixed = self.fixed.get(name, DEFAULTS[name])
         lists = [block.get(name, [fixed]) for block in self.blocks]
-        return list(dict.fromkeys(value for values in lists for value in values))
+        return list({json.dumps(value): value for values in lists for value in values}.values())
 
     def cells(self) -> list[Cell]:
         """All cells of the grid, each once: cells that differ only in what cannot matter are one."""

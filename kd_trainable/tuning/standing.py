@@ -36,7 +36,7 @@ class Standing:
 
 def stand(space: Space, settings: Settings) -> Standing:
     """Looks at what is there; changes nothing. Raises InputError for all that is wrong with what is asked."""
-    settings.metric(space)
+    settings.check(space)
     base = space.spec({}, space.seeds[0])
     known = facts(base.dataset, settings.data_dir)
     check_against_data(space, settings)
@@ -48,10 +48,7 @@ def stand(space: Space, settings: Settings) -> Standing:
     if settings.teacher is not None:
         if settings.teacher_model is not None:
             require_model(settings.teacher_model)
-        channels = known.shape[0]
-        found = teachers.given(
-            settings.teacher, settings.teacher_model, base, known.fingerprint, known.classes, channels
-        )
+        found = teachers.given(settings.teacher, settings.teacher_model, base, known)
         return Standing(storage, Names(known.fingerprint, found.card.fingerprint), found.card, found)
     card = teachers.kept(storage, spec_id(teacher_recipe(space, settings), known.fingerprint))
     return Standing(storage, Names(known.fingerprint, card.fingerprint if card else ""), card, None)

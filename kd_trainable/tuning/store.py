@@ -62,6 +62,8 @@ class Storage:
                 return content
         except FileNotFoundError:
             return None
+        except (pa.ArrowException, OSError) as error:
+            raise self._unusable("read", error) from error
 
     def write(self, path: str, content: bytes) -> None:
         """Writes an object whole or not at all: by temporary name and rename, or by one put."""
@@ -85,7 +87,10 @@ class Storage:
     def names(self, path: str) -> list[str]:
         """Names directly under a folder, sorted; temporary ones left out."""
         selector = fs.FileSelector(self._full(path), allow_not_found=True)
-        names = (info.base_name for info in self.filesystem.get_file_info(selector))
+        try:
+            names = [info.base_name for info in self.filesystem.get_file_info(selector)]
+        except (pa.ArrowException, OSError) as error:
+            raise self._unusable("read", error) from error
         return sorted(name for name in names if not name.startswith("."))
 
     def delete(self, path: str) -> None:
@@ -112,6 +117,9 @@ class Storage:
 
     def _full(self, path: str) -> str:
         return f"{self.root}/{path}" if path else self.root
+
+    def _unusable(self, what: str, error: Exception) -> InputError:
+        return InputError(f"storage: {self.path()} cannot be {what}: {_line(error)}")
 
 
 class RunFolder:
@@ -154,12 +162,12 @@ class RunFolder:
         for old in self._checkpoints()[:-2]:
             self.storage.delete(f"{self.folder}/{old}")
 
-    def checkpoints(self) -> Iterator[tuple[str, bytes]]:
-        """(name, bytes) of the checkpoints that are whole, newest first."""
+    def checkpoints(self) -> Iterator[bytes]:
+        """The checkpoints whose bytes are the ones their names speak of, newest first."""
         for name in reversed(self._checkpoints()):
             content = self.storage.read(f"{self.folder}/{name}")
             if content is not None and name.split("-")[2].split(".")[0] == _digest(content):
-                yield name, content
+                yield content
 
     def finish(self, result: dict[str, Any], weights: bytes | None) -> None:
         """Writes the weights and then the result, which makes the run ended; a finished one drops its checkpoints."""
@@ -179,13 +187,14 @@ class RunFolder:
 
 
 def require_room(storage: Storage) -> None:
-    """Raises InputError where a local results folder has hardly any room, or lies where nothing can be written."""
+    """Raises InputError where the results can hardly be written: no room, or no permission. Leaves nothing behind."""
     if not storage.local:
+        _probe(storage)
         return
     folder = Path(storage.root)
-    while not folder.exists():
-        folder = folder.parent
     try:
+        while not folder.exists():
+            folder = folder.parent
         with tempfile.TemporaryFile(dir=folder):
             pass
         free = shutil.disk_usage(folder).free
@@ -193,6 +202,14 @@ def require_room(storage: Storage) -> None:
         raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
     if free < ROOM_NEEDED:
         raise InputError(f"storage: {storage.root} has {free >> 20} MiB free; at least {ROOM_NEEDED >> 20} MiB needed")
+
+
+def _probe(storage: Storage) -> None:
+    try:
+        storage.write(".probe", b"")
+        storage.delete(".probe")
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"storage: {storage.path()} cannot be written to: {_line(error)}") from None
 
 
 @contextlib.contextmanager

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kd_trainable.spec import RunSpec
+from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
-from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, results_of, teacher_recipe
+from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
 from kd_trainable.tuning.store import RunFolder, Storage, require_room, sole_driver
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import InputError, nearest
 
 if TYPE_CHECKING:
     from kd_trainable.tuning.conductor import Conductor
@@ -64,6 +64,8 @@ def question(
     if settings is not None and own:
         raise InputError(f"settings: given as settings and as {', '.join(own)}; give one of them")
     rest = {k: v for k, v in fields.items() if k not in own}
+    for name in rest.keys() - set(FIELDS):
+        raise InputError(f"{name}: no such argument{nearest(name, [*FIELDS, *Settings.__dataclass_fields__])}")
     swept = {k: v for k, v in rest.items() if isinstance(v, Between) or (isinstance(v, list) and not _schedule(k, v))}
     fixed = {k: v for k, v in rest.items() if k not in swept}
     space = Space(fixed, [{**swept, **block} for block in blocks], list(seeds), baselines)
@@ -79,6 +81,7 @@ def _schedule(name: str, value: list[Any]) -> bool:
 
 def run(name: str, space: Space, settings: Settings, say: Say) -> pd.DataFrame:
     """``sweep`` for a space and settings."""
+    require_name(name)
     standing = stand(space, settings)
     space = with_teacher(space, standing, settings)
     runs = _all_done(name, space, settings, standing)
@@ -124,12 +127,21 @@ def _journal(storage: Storage, name: str) -> Iterator[Path]:
         yield Path(storage.path(path))
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "study.journal"
-        copy.write_bytes(storage.read(path) or b"")
+        copy, before = Path(folder) / "study.journal", storage.read(path)
+        if before is not None:
+            copy.write_bytes(before)
         try:
             yield copy
         finally:
-            storage.write(path, copy.read_bytes())
+            if copy.exists() and copy.read_bytes() != before:
+                storage.write(path, copy.read_bytes())
+
+
+def mend_journal(journal: Path) -> None:
+    """Frees a study's file from what a driver that was killed may have left: its lock, and a line half written."""
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    if journal.exists() and not (content := journal.read_bytes()).endswith(b"\n"):
+        journal.write_bytes(content[: content.rfind(b"\n") + 1])
 
 
 def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> None:
@@ -149,23 +161,38 @@ def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> 
 def _run_missing(name: str, space: Space, settings: Settings, standing: Standing, say: Say) -> dict[str, RunSpec]:
     from kd_trainable.data.load import load
     from kd_trainable.tuning import driver
+    from kd_trainable.tuning.checks import check_kept, check_networks
+    from kd_trainable.tuning.cluster import cluster, gpus_per_trial
     from kd_trainable.tuning.teach import local_device, verified_teacher
 
-    base = space.spec({}, space.seeds[0])
-    device = local_device(settings.gpus_per_trial)
-    data = load(base.dataset, settings.data_dir)
+    base, device = space.spec({}, space.seeds[0]), local_device(settings.gpus_per_trial)
     require_room(standing.storage)
-    with sole_driver(standing.storage):
-        found = None
-        if needs_teacher(space):
-            recipe = None if standing.teacher or standing.card else teacher_recipe(space, settings)
-            found = verified_teacher(standing, recipe, data, device, say)
-        names = Names(standing.names.data, found.card.fingerprint if found else "")
-        job: Job = driver.Job(name, space, settings, standing.storage, names, data, found)
-        if settings.rerun:
-            forget(job)
-        with _journal(standing.storage, name) as journal, driver.cluster(settings):
-            conductor = make_conductor(space, settings, standing.storage, names, journal)
+    with cluster(settings) if settings.address else contextlib.nullcontext():
+        gpus_per_trial(settings)  # refused now, rather than after a teacher's training
+        data = load(base.dataset, settings.data_dir)
+        check_networks(space, data.shape, len(data.classes))
+        found = verified_teacher(standing, None, data, device, say) if standing.teacher else None
+        with sole_driver(standing.storage):
+            if needs_teacher(space) and found is None:
+                recipe = None if standing.card else teacher_recipe(space, settings)
+                found = verified_teacher(standing, recipe, data, device, say)
+            names = Names(standing.names.data, found.card.fingerprint if found else "")
+            if found is not None:
+                kept = ((driver.kept_folder(space, names, found.card, a), a) for a in space.values("augment"))
+                check_kept(standing.storage, kept, found, data, base.protocol, device, say)
+            return _run_job(driver.Job(name, space, settings, standing.storage, names, data, found))
+
+
+def _run_job(job: Job) -> dict[str, RunSpec]:
+    from kd_trainable.tuning import driver
+    from kd_trainable.tuning.cluster import cluster
+
+    if job.settings.rerun:
+        forget(job)
+    with _journal(job.storage, job.name) as journal:
+        mend_journal(journal)
+        with cluster(job.settings):
+            conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal)
             driver.run(job, conductor)
             return conductor.runs
 
@@ -175,4 +202,4 @@ def forget(job: Job) -> None:
     with _journal(job.storage, job.name) as journal:
         for name in make_conductor(job.space, job.settings, job.storage, job.names, journal).runs:
             RunFolder(job.storage, name).forget()
-        journal.write_bytes(b"")
+        journal.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
+from kd_trainable.engine.plain import Row
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import teachers
@@ -96,7 +97,7 @@ class _Bar:
     def __exit__(self, *exception: object) -> None:
         self.bar.stop()
 
-    def step(self, epoch: int, step: int, steps: int, row: dict[str, float] | None) -> None:
+    def step(self, epoch: int, step: int, steps: int, row: Row | None) -> None:
         share, now = (epoch + step / steps) / self.recipe.epochs, time.monotonic()
         if self.first is None:
             self.first = (share, now)
@@ -109,5 +110,5 @@ class _Bar:
             self.said = now
             self.say(f"  {self.recipe.student}: {state}")
 
-    def _accuracy(self, row: dict[str, float]) -> float:
+    def _accuracy(self, row: Row) -> float:
         return row["validation_accuracy"] if self.recipe.protocol == "holdout" else row["test_accuracy"]

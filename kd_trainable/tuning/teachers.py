@@ -14,16 +14,18 @@ from kd_trainable import teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
-from kd_trainable.engine.evaluate import Score, evaluate, exact_float32
-from kd_trainable.engine.plain import PlainRun
+from kd_trainable.engine.evaluate import Score, evaluate
+from kd_trainable.engine.plain import PlainRun, Row
+from kd_trainable.engine.process import prepare_process
 from kd_trainable.models.build import build, count_parameters
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
+from kd_trainable.tuning.resume import go_on
 from kd_trainable.tuning.store import RunFolder, Storage
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import DatasetEntry, InputError
 
 TOLERANCE = 0.005  # of accuracy, between the card and here: other devices and versions round differently
-Progress = Callable[[int, int, int, dict[str, float] | None], None]
+Progress = Callable[[int, int, int, Row | None], None]
 """(epoch from 0, step, steps, the row of the last finished epoch)"""
 
 
@@ -46,20 +48,21 @@ def load_kept(storage: Storage, card: Card) -> Teacher:
     return teacher.decode(content, card, storage.path(path))
 
 
-def given(path: str, model: str | None, spec: RunSpec, data_fingerprint: str, classes: int, channels: int) -> Teacher:
+def given(path: str, model: str | None, spec: RunSpec, known: DatasetEntry) -> Teacher:
     """The teacher in a file: ours with its card, or with ``model`` a plain state_dict of that network."""
+    classes, channels = known.classes, known.shape[0]
     if model is None:
         found = teacher.load(path)
-        require_match(found.card, spec.dataset, data_fingerprint, classes)
+        require_match(found.card, spec.dataset, known.fingerprint, classes)
         return found
     arrays = teacher.load_plain(path)
-    module = build(model, classes, channels)
+    module = build(model, classes, channels, "teacher_model")
     teacher.require_fit(module, {k: torch.from_numpy(v) for k, v in arrays.items()}, model)
-    mean, std = normalization(spec)
+    mean, std = known.normalizations[spec.normalization]
     card = Card(
         architecture=model,
         dataset=spec.dataset,
-        data_fingerprint=data_fingerprint,
+        data_fingerprint=known.fingerprint,
         classes=classes,
         channels=channels,
         normalization=spec.normalization,
@@ -69,13 +72,6 @@ def given(path: str, model: str | None, spec: RunSpec, data_fingerprint: str, cl
         parameters=count_parameters(module),
     )
     return Teacher(card, arrays)
-
-
-def normalization(spec: RunSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(mean, std) that the spec's data set has under the spec's name for them."""
-    from kd_trainable.tuning.facts import facts
-
-    return facts(spec.dataset).normalizations[spec.normalization]
 
 
 def require_match(card: Card, dataset: str, data_fingerprint: str, classes: int) -> None:
@@ -90,17 +86,14 @@ def train(
     recipe: RunSpec, data: ImageData, data_fingerprint: str, storage: Storage, device: str, progress: Progress
 ) -> Card:
     """Trains the recipe, going on from where an interrupted training was, and keeps the teacher with its card."""
-    exact_float32()
+    prepare_process()
     inputs = make_inputs(
         data, recipe.protocol, recipe.normalization, device, wants_channels_last(device, recipe.precision)
     )
     run = PlainRun(recipe, inputs)
     folder = RunFolder(storage, spec_id(recipe, data_fingerprint))
     folder.claim()
-    for _, content in folder.checkpoints():
-        tensors, history, _ = checkpoint.decode(content)
-        run.load(tensors, history)
-        break
+    go_on(run, folder)
     while not run.done:
         epoch, last = len(run.history), run.history[-1] if run.history else None
         run.step_epoch(lambda step, steps, e=epoch, row=last: progress(e, step, steps, row))  # type: ignore[misc]
@@ -158,7 +151,7 @@ def verify(found: Teacher, data: ImageData, device: str) -> tuple[Card, str]:
 
 
 def _measure(found: Teacher, data: ImageData, part: str, device: str) -> Score:
-    exact_float32()
+    prepare_process()
     inputs: Inputs = make_inputs(
         data, "holdout", next(iter(data.normalizations)), device, wants_channels_last(device, "float32")
     )

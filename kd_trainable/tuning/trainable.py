@@ -17,13 +17,14 @@ from kd_trainable import logits
 from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
-from kd_trainable.engine.evaluate import exact_float32
 from kd_trainable.engine.plain import NumbersError, PlainRun
+from kd_trainable.engine.process import prepare_process
 from kd_trainable.logits import Shard
 from kd_trainable.methods.controls import controlled
 from kd_trainable.models.build import count_parameters
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import passes, results
+from kd_trainable.tuning.resume import go_on
 from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.tuning.text import device_name, one_line
 
@@ -60,8 +61,7 @@ class DistillationTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
         self.shared = shared["shared"]
-        torch.set_num_threads(self.shared.threads)
-        exact_float32()
+        prepare_process(self.shared.threads)
         self.device = torch.device("cuda" if self.shared.gpu else "cpu")
         self.data = ray.get(self.shared.data)
         self._inputs: dict[tuple[Any, ...], Inputs] = {}
@@ -75,6 +75,8 @@ class DistillationTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         began = time.perf_counter()
         try:
+            if self.run is None and self._finished():
+                return self._report("finished")
             if self.run is None:
                 self._prepare()
             assert self.run is not None
@@ -107,6 +109,11 @@ class DistillationTrial(tune.Trainable):
         self.facts = {"train_seconds": 0.0, "teacher_seconds": 0.0}
         self.save_seconds, self.saved_at = 0.0, time.perf_counter()
 
+    def _finished(self) -> bool:
+        """Whether an earlier attempt wrote its result and died before Tune heard of it."""
+        found = RunFolder(self.shared.storage, self.spec_id).result()
+        return found is not None and found["status"] == "finished"
+
     def _prepare(self) -> None:
         """Takes the lease and builds the run, from its newest checkpoint if it has one."""
         own = spec_id(self.spec, self.shared.data_fingerprint, self._teacher_fingerprint())
@@ -117,13 +124,7 @@ class DistillationTrial(tune.Trainable):
         self.folder.write_json("spec.json", self.spec.flat())
         targets = self._targets if self.spec.distilled else None
         run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets)
-        for _, content in self.folder.checkpoints():
-            try:
-                tensors, history, self.facts = checkpoint.decode(content)
-            except ValueError:
-                continue
-            run.load(tensors, history)
-            break
+        self.facts |= go_on(run, self.folder)
         self.run = run
 
     def _epoch(self) -> None:

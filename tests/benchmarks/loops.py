@@ -1,7 +1,7 @@
 """Our training loop against the usual one: the recipes of the source documents 002 and 000, the same data and cores.
 
 Both sides live in processes of their own and take turns (A B A B ...), so that whatever else the machine does meets
-both; a figure is the median of its turns. Ours runs with the environment that a sweep gives its trials.
+both; a figure is the median of its turns. Ours runs in processes made like a sweep's.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import numpy as np
 import torch
 from figures import Row, compared, has_bf16, seconds
 from pixels import TRAIN, cifar_sized
-from process import Side
+from side import Side
 from usual_loop import BATCH, UsualLoop
 
 from kd_trainable import logits
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine.plain import PlainRun
+from kd_trainable.engine.process import prepare_process
 from kd_trainable.logits import Shard
 from kd_trainable.models.build import build
 from kd_trainable.spec import RunSpec
+from kd_trainable.tuning.cluster import WORKER_ENVIRONMENT
 
 ROUNDS, USUAL_STEPS, PASS_IMAGES = 3, 6, 1000
 STEPS = -(-TRAIN // BATCH)
@@ -144,29 +146,32 @@ def document_002() -> list[Row]:
     usual_epoch = STEPS * statistics.median(steps)
     note = f"usual: {STEPS} x a measured step of {seconds(usual_epoch / STEPS)}"
     name = "document 002, float32: an epoch once its logits are kept"
-    rows = [
+    evaluated = f"{name}, with our evaluation of 10,000 test images (the usual epoch without any)"
+    return [
         compared(f"{name} ({note})", trained, usual_epoch, 50),
-        replace(compared(f"{name}, with our evaluation of 10,000 test images", whole, usual_epoch, 50), met=None),
+        Row(evaluated, seconds(whole), seconds(usual_epoch), usual_epoch / whole),
+        _sweep_002(usual_epoch),
     ]
-    return [*rows, _sweep_002(usual_epoch)]
 
 
 def _sweep_002(usual_epoch: float) -> Row:
     """As a sweep runs on two cores: two trials of one thread each, at the same time."""
-    environment = worker_environment()
-    with Side(1, environment) as first, Side(1, environment) as second:
+    with our_side(1) as first, our_side(1) as second:
         passes, epochs = [], []
         for _ in range(ROUNDS):
             passes.append(max(_both(first.start(our_pass, "002"), second.start(our_pass, "002"))) / 2)
             both = _both(first.start(our_epoch, "002"), second.start(our_epoch, "002"))
-            epochs.append(max(whole for _, whole in both) / 2)
-    a_pass, epoch = TRAIN * statistics.median(passes), statistics.median(epochs)
+            epochs.append([max(times) / 2 for times in zip(*both, strict=True)])
+    a_pass = TRAIN * statistics.median(passes)
+    trained, whole = (statistics.median(values) for values in zip(*epochs, strict=True))
+    ours = CELLS * EPOCHS * trained + EPOCHS * a_pass
+    evaluated = ours + CELLS * EPOCHS * (whole - trained)
     note = (
-        f"extrapolated: {CELLS * EPOCHS} of our epochs, evaluated, at {seconds(epoch)} + {EPOCHS} teacher passes at "
-        f"{seconds(a_pass)}, two trials of one thread side by side; usual: {CELLS * EPOCHS} epochs"
+        f"extrapolated: {CELLS * EPOCHS} of our epochs at {seconds(trained)} + {EPOCHS} teacher passes at "
+        f"{seconds(a_pass)}, two trials of one thread side by side, {seconds(evaluated)} with our evaluations; "
+        f"usual: {CELLS * EPOCHS} epochs"
     )
     name = f"document 002, float32: {CELLS} cells x {EPOCHS} epochs with the teacher's passes"
-    ours = CELLS * EPOCHS * epoch + EPOCHS * a_pass
     return compared(f"{name} ({note})", ours, CELLS * EPOCHS * usual_epoch, 25)
 
 
@@ -189,7 +194,7 @@ def document_000() -> list[Row]:
 def _take_turns(document: str, *precisions: str) -> list[list[Any]]:
     """[seconds of usual steps, our epochs in each precision], turn by turn."""
     turns: list[list[Any]] = [[] for _ in range(1 + len(precisions or ("float32",)))]
-    with Side(2) as theirs, Side(2, worker_environment()) as ours:
+    with Side(2) as theirs, our_side(2) as ours:
         for _ in range(ROUNDS):
             turns[0].append(theirs.call(usual_step, document))
             for own, precision in zip(turns[1:], precisions or ("float32",), strict=True):
@@ -201,8 +206,6 @@ def _both(*futures: Future[Any]) -> list[Any]:
     return [future.result() for future in futures]
 
 
-def worker_environment() -> dict[str, str]:
-    """What a sweep sets for its trials."""
-    from kd_trainable.tuning.driver import WORKER_ENVIRONMENT
-
-    return WORKER_ENVIRONMENT
+def our_side(threads: int) -> Side:
+    """A process as a sweep makes its trials' processes."""
+    return Side(threads, prepare_process, WORKER_ENVIRONMENT)

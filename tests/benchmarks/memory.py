@@ -21,7 +21,7 @@ from kd_trainable.logits import Shard
 from kd_trainable.models.build import build, count_parameters
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card
-from kd_trainable.tuning import driver
+from kd_trainable.tuning.cluster import cluster
 from kd_trainable.tuning.passes import PassBroker
 from kd_trainable.tuning.plan import Names
 from kd_trainable.tuning.settings import Settings
@@ -45,7 +45,7 @@ class Measured(DistillationTrial):
 
 def second_trial() -> list[Row]:
     """MB that a second trial has for itself, more than one without teacher and data; after set-up and after epochs."""
-    with tempfile.TemporaryDirectory() as folder, driver.cluster(Settings()):
+    with tempfile.TemporaryDirectory() as folder, cluster(Settings()):
         without = _second(_without_teacher(Storage(f"{folder}/without")))
         with_all = _second(_with_teacher(Storage(f"{folder}/with")))
     return [

@@ -12,16 +12,23 @@ import torch
 
 
 class Side:
-    """A process that keeps what it has made between calls. ``environment`` is set before it starts, as glibc wants."""
+    """A process that keeps what it has made between calls. ``prepare`` is called there first, with its
+    number of threads; ``environment`` is set before it starts, as OpenMP wants it.
+    """
 
-    def __init__(self, threads: int, environment: Mapping[str, str] | None = None) -> None:
-        self.threads, self.environment = threads, dict(environment or {})
+    def __init__(
+        self,
+        threads: int,
+        prepare: Callable[[int], None] = torch.set_num_threads,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.environment = {**(environment or {}), "OMP_NUM_THREADS": str(threads)}
         context = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(1, context, initializer=torch.set_num_threads, initargs=(threads,))
+        self.pool = ProcessPoolExecutor(1, context, initializer=prepare, initargs=(threads,))
 
     def __enter__(self) -> Side:
         before = dict(os.environ)
-        os.environ.update(self.environment, OMP_NUM_THREADS=str(self.threads))
+        os.environ.update(self.environment)
         try:
             self.pool.submit(os.getpid).result()  # starts it, with this environment
         finally:
