@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kd_trainable.data import DATASETS
+from kd_trainable.data import DATASETS, VIEWS
 from kd_trainable.methods import METHODS
 from kd_trainable.models import MODELS
 from kd_trainable.vocabulary import InputError, require_known
@@ -21,7 +21,6 @@ MODES = ("cse", "kl", "mse", "logit_mse")
 CONTROLS = ("none", "shuffled-teacher", "uniform-teacher")
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "multistep", "cosine")
-AUGMENTS = ("none", "flip", "crop4", "crop4+flip")
 PROTOCOLS = ("holdout", "published")
 PRECISIONS = ("float32", "bf16")
 
@@ -50,7 +49,7 @@ NAMES: dict[str, tuple[Iterable[str], bool]] = {
     "control": (CONTROLS, False),
     "optimizer": (OPTIMIZERS, False),
     "schedule": (SCHEDULES, False),
-    "augment": (AUGMENTS, False),
+    "augment": (VIEWS, False),
     "normalization": ((), False),  # its names are the data set's own
     "protocol": (PROTOCOLS, False),
     "precision": (PRECISIONS, False),

@@ -45,13 +45,29 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
-@pytest.fixture
-def short_sweep(cluster: None, teacher: str, tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    """``sweep`` in the shared cluster, under the shared teacher, by default of one cell of three short epochs."""
+@pytest.fixture(scope="session")
+def short_sweep(cluster: None, teacher: str) -> Callable[..., pd.DataFrame]:
+    """``sweep`` in the shared cluster, by default of one cell of three short epochs under the shared teacher."""
     from kd_trainable.tuning import sweep
 
-    def call(name: str = "short", **asked: Any) -> pd.DataFrame:
-        given = {**SHORT, "teacher": teacher, "storage": str(tmp_path / "results"), "say": lambda line: None, **asked}
-        return sweep(name, **given)
+    def call(storage: Path, **asked: Any) -> pd.DataFrame:
+        given = {**SHORT, "storage": str(storage), "say": lambda line: None, **asked}
+        if "teacher_recipe" not in given:
+            given.setdefault("teacher", teacher)
+        return sweep(**{"name": "short", **given})
 
     return call
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on, whoever starts a cluster, a driver or a teacher's training fails the test."""
+    import ray
+
+    from kd_trainable.tuning import driver, teachers
+
+    def started(*arguments: Any, **further: Any) -> None:
+        raise AssertionError("something was started")
+
+    for where, name in ((ray, "init"), (driver, "run"), (teachers, "train")):
+        monkeypatch.setattr(where, name, started)

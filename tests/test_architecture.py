@@ -26,6 +26,7 @@ LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports it
     "kd_trainable.models": 2,
     "kd_trainable.teacher": 3,
     "kd_trainable.logits": 3,
+    "kd_trainable.shards": 2,
     "kd_trainable.engine": 4,
     "kd_trainable.export": 4,
     "kd_trainable.tuning": 5,
@@ -33,7 +34,7 @@ LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports it
 }
 TABLES = {"kd_trainable.data", "kd_trainable.methods", "kd_trainable.models"}  # of names, in their __init__
 FOR_ANALYSIS = {"kd_trainable.records", "kd_trainable.vocabulary"}
-WITHOUT_TORCH = {"kd_trainable.records", "kd_trainable.resolve", "kd_trainable.rules", "kd_trainable.spec"}
+WITHOUT_TORCH = {f"kd_trainable.{name}" for name in ("records", "resolve", "rules", "shards", "spec")}
 TORCHES = {"torch", "torchvision", "safetensors", "jaxtyping"}
 LONGEST = 250
 

@@ -29,3 +29,6 @@ DATASETS: dict[str, DatasetEntry] = {
         fingerprint="ed44642ab3b16ada9bfeb3b6c84f29236f3fbc7eb5194107090cf2943b15dfeb",
     ),
 }
+
+# How many views an augmentation has. View ids: flip; dy * 9 + dx; (dy * 9 + dx) * 2 + flip. See views.py.
+VIEWS = {"none": 1, "flip": 2, "crop4": 81, "crop4+flip": 162}

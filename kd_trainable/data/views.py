@@ -9,14 +9,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from kd_trainable.data import VIEWS
 from kd_trainable.vocabulary import require_known
 
 _PAD = 4
 _SHIFTS = 2 * _PAD + 1
-_CROPS = _SHIFTS * _SHIFTS
-
-# How many views an augmentation has. View ids: flip; dy * 9 + dx; (dy * 9 + dx) * 2 + flip.
-VIEWS: dict[str, int] = {"none": 1, "flip": 2, "crop4": _CROPS, "crop4+flip": _CROPS * 2}
 
 
 def render(images: UInt8[Tensor, "B C H W"], views: Int64[Tensor, " B"], augment: str) -> UInt8[Tensor, "B C H W"]:

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from kd_trainable.data import VIEWS
 from kd_trainable.data.inputs import Inputs
 from kd_trainable.data.stream import epoch_order, epoch_views
-from kd_trainable.data.views import VIEWS
 from kd_trainable.engine.evaluate import autocast, evaluate
 from kd_trainable.engine.optim import (
     learning_rate,

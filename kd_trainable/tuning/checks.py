@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from kd_trainable import logits, teacher
+from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import make_inputs, wants_channels_last
 from kd_trainable.engine.plain import resolve_method
@@ -48,7 +48,7 @@ def check_kept(
 ) -> None:  # fmt: skip
     """Compares entries of a kept shard in each (folder, augment) with a live forward; drops folders that differ."""
     for folder, augment in folders:
-        shards = [s for name in storage.names(folder) if (s := logits.Shard.of_file(name)) is not None]
+        shards = [s for name in storage.names(folder) if (s := shards.Shard.of_file(name)) is not None]
         if not shards:
             continue
         inputs = make_inputs(
@@ -62,9 +62,9 @@ def check_kept(
             storage.delete_folder(folder)
 
 
-def _agrees(content: bytes, shard: logits.Shard, module: torch.nn.Module, inputs: logits.Inputs, augment: str) -> bool:
+def _agrees(content: bytes, shard: shards.Shard, module: torch.nn.Module, inputs: logits.Inputs, augment: str) -> bool:
     try:
-        kept = logits.decode(content)
+        kept = shards.decode(content)
     except ValueError:
         return True  # cut short: the broker passes over it, the others may be whole
     return logits.disagreement(module, inputs, augment, shard, kept) <= LARGEST_DISAGREEMENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kd_trainable.rules import refuse
@@ -148,13 +148,13 @@ def _settings(preset: Preset, given: argparse.Namespace) -> Settings:
         recipe["epochs"] = number_of("teacher_epochs", given.teacher_epochs, int)
         if recipe["epochs"] < 1:
             raise refuse("teacher_epochs", recipe["epochs"], "must be a whole number >= 1")
-    settings = Settings(teacher_recipe=recipe)
-    for name in Settings.__dataclass_fields__.keys() - {"teacher_recipe"}:
+    chosen: dict[str, Any] = {"teacher_recipe": recipe}
+    for name in Settings.__dataclass_fields__.keys() - chosen.keys():
         value = getattr(given, name)
         if value is not None and value is not False:
             kind = SETTING_TYPES.get(name)
-            settings = replace(settings, **{name: number_of(name, value, kind) if kind else value})
-    return settings
+            chosen[name] = number_of(name, value, kind) if kind else value
+    return Settings(**chosen)
 
 
 def _quoted(text: str) -> str:

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 class Conductor(Searcher):
     """``name_of`` names a spec's run; ``ended(spec_id)`` is its result if it counts as done, else None.
 
-    ``close(spec_id, report)`` is called when a trial has ended, with the last it reported (status 'lost' when its
+    ``close(spec_id, spec, report)`` is called when a trial has ended, with the last it reported (status 'lost' when its
     worker died), and returns the run's result, whatever it is.
     """
 
@@ -28,7 +28,7 @@ class Conductor(Searcher):
         proposer: Proposer,
         name_of: Callable[[RunSpec], str],
         ended: Callable[[str], Row | None],
-        close: Callable[[str, Row], Row],
+        close: Callable[[str, RunSpec, Row], Row],
         metric: str,
     ) -> None:
         super().__init__(metric=metric, mode="max")
@@ -63,7 +63,7 @@ class Conductor(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self.under_way.pop(trial_id, None)
         if name is not None:
-            self.rows[name] = self.close(name, {"status": "lost"} if error else result or {})
+            self.rows[name] = self.close(name, self.runs[name], {"status": "lost"} if error else result or {})
             self._settle()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from kd_trainable import logits, teacher
+from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import Row
@@ -61,8 +63,8 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
         found = RunFolder(storage, name).result()
         return found if counts_as_done(found, settings.scheduler) else None
 
-    def close(name: str, report: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _close(storage, name, report)
+    def close(name: str, spec: RunSpec, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _close(storage, name, spec, report)
 
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
@@ -123,15 +125,16 @@ def _share(job: Job, gpu: bool) -> Shared:
         threads=job.settings.cpus_per_trial,
         gpu=gpu,
         every_epoch=job.settings.scheduler != "none",
+        path=tuple(os.path.abspath(folder) for folder in sys.path),
     )
 
 
 def _keep(job: Job, found: Teacher, augment: str) -> Kept:
     """Where the logits of one augmentation are kept, and the broker of its passes."""
     base, folder = job.space.spec({}, job.space.seeds[0]), kept_folder(job.space, job.names, found.card, augment)
-    needed = logits.passes(job.space.seeds, base.epochs, augment)
+    needed = shards.passes(job.space.seeds, base.epochs, augment)
     broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)
-    return Kept(broker, folder, logits.uses_table(job.space.seeds, base.epochs, augment))
+    return Kept(broker, folder, shards.uses_table(job.space.seeds, base.epochs, augment))
 
 
 def kept_folder(space: Space, names: Names, card: Card, augment: str) -> str:
@@ -147,7 +150,7 @@ def _total(job: Job, conductor: Conductor) -> int:
     return (job.settings.num_samples or 1) * len(job.space.seeds) * (2 if job.space.baselines else 1)
 
 
-def _close(storage: Storage, name: str, report: Mapping[str, Any]) -> Mapping[str, Any]:
+def _close(storage: Storage, name: str, spec: RunSpec, report: Mapping[str, Any]) -> Mapping[str, Any]:
     """The result of a run whose trial has ended: what its last attempt wrote, or else what became of it."""
     folder = RunFolder(storage, name)
     found = folder.result()
@@ -155,7 +158,6 @@ def _close(storage: Storage, name: str, report: Mapping[str, Any]) -> Mapping[st
         return found
     if report.get("status") == "lost" and report.get("error"):  # fenced: the run is another driver's now
         return {"status": "lost"}
-    flat = storage.read_json(f"{folder.folder}/spec.json") or {}
     history, facts = _newest(folder)
     endings = {
         "lost": results.Ending("lost", f"its worker died {folder.attempts()} times"),
@@ -163,7 +165,7 @@ def _close(storage: Storage, name: str, report: Mapping[str, Any]) -> Mapping[st
     }
     ending = endings.get(report.get("status", ""), results.Ending("stopped"))
     circumstances = {"attempts": folder.attempts(), **facts}
-    result = results.result(name, RunSpec(**flat), ending, history, circumstances)
+    result = results.result(name, spec, ending, history, circumstances)
     folder.claim()  # a worker that still lives writes no more
     folder.finish(result, None)
     return result

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kd_trainable import logits
+from kd_trainable import logits, shards
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine.plain import PlainRun, make_student
@@ -165,7 +165,7 @@ def _pass_seconds(space: Space, settings: Settings, standing: Standing, known: D
     spec = replace(base, student=name, precision="float32")
     inputs = _random_inputs(spec, known, IMAGES_TIMED, device)
     module = make_student(spec, inputs).eval()
-    short, best = logits.Shard(view=0), float("inf")
+    short, best = shards.Shard(view=0), float("inf")
     for _ in range(2):
         began = _now(device)
         logits.compute(module, inputs, base.augment, short)

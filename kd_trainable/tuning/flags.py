@@ -62,9 +62,9 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=118)
 
-    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+    def _format_args(self, action: argparse.Action, default_metavar: str | None) -> str:
         several = action.nargs == "+"
-        return f"{action.metavar} ..." if several else super()._format_args(action, default_metavar)
+        return f"{action.metavar} ..." if several else super()._format_args(action, default_metavar or "")
 
 
 def parser_of(name: str, doc: str) -> Parser:

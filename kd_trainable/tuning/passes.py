@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from kd_trainable import logits
-from kd_trainable.logits import Shard
+from kd_trainable import shards
+from kd_trainable.shards import Shard
 from kd_trainable.tuning.store import Storage
 
 LOOK_AHEAD = 16  # passes beyond the wanted ones that may be handed to a waiting trial
@@ -68,7 +68,7 @@ class PassBroker:
         if content is None:
             return False
         try:
-            self.kept[shard] = ray.put(logits.decode(content))
+            self.kept[shard] = ray.put(shards.decode(content))
         except ValueError:  # cut short: as if it were not there
             self.stored.discard(shard.file)
             return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kd_trainable.rules import refuse, training_images
+from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec, require_field, spec_id
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.settings import Settings
@@ -76,8 +77,6 @@ def results_of(storage: Storage, runs: Iterable[str]) -> dict[str, Result]:
 
 def passes_of(runs: Sequence[RunSpec], seeds: Sequence[int]) -> Passes:
     """The passes these runs need together, over one augmentation or several."""
-    from kd_trainable.logits import passes
-
     distilled = [spec for spec in runs if spec.distilled]
     kinds = {(spec.augment, spec.epochs) for spec in distilled}
     needed = sum(len(passes(seeds, epochs, augment)) for augment, epochs in kinds)

@@ -78,12 +78,12 @@ def passes_with_kept(space: Space, runs: Sequence[RunSpec], standing: Standing) 
     passes = passes_of(runs, space.seeds)
     if standing.card is None:
         return passes
-    from kd_trainable import logits
+    from kd_trainable import logits, shards
 
     base = space.spec({}, space.seeds[0])
     kept = 0
     for augment in space.values("augment"):
         folder = logits.folder_name(standing.card, standing.names.data, base.protocol, augment)
         there = set(standing.storage.names(f"logits/{folder}"))
-        kept += sum(shard.file in there for shard in logits.passes(space.seeds, base.epochs, augment))
+        kept += sum(shard.file in there for shard in shards.passes(space.seeds, base.epochs, augment))
     return Passes(passes.needed, passes.usual, kept)

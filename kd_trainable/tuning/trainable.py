@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -13,15 +14,15 @@ import ray
 import torch
 from ray import tune
 
-from kd_trainable import logits
+from kd_trainable import logits, shards
 from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import NumbersError, PlainRun
 from kd_trainable.engine.process import prepare_process
-from kd_trainable.logits import Shard
 from kd_trainable.methods.controls import controlled
 from kd_trainable.models.build import count_parameters
+from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import passes, results
 from kd_trainable.tuning.resume import go_on
@@ -54,6 +55,7 @@ class Shared:
     threads: int
     gpu: bool
     every_epoch: bool  # a scheduler wants to hear of each
+    path: tuple[str, ...] = ()  # where the driver finds a person's own modules, so that trials find them too
 
 
 class DistillationTrial(tune.Trainable):
@@ -61,6 +63,7 @@ class DistillationTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
         self.shared = shared["shared"]
+        sys.path += [folder for folder in self.shared.path if folder not in sys.path]
         prepare_process(self.shared.threads)
         self.device = torch.device("cuda" if self.shared.gpu else "cpu")
         self.data = ray.get(self.shared.data)
@@ -106,6 +109,7 @@ class DistillationTrial(tune.Trainable):
         self.spec_id = config["spec_id"]
         self.spec = RunSpec(**{k: v for k, v in config.items() if k != "spec_id"})
         self.run: PlainRun | None = None
+        self.attempt, self.resumed_epoch = 0, 0
         self.facts = {"train_seconds": 0.0, "teacher_seconds": 0.0}
         self.save_seconds, self.saved_at = 0.0, time.perf_counter()
 
@@ -125,6 +129,7 @@ class DistillationTrial(tune.Trainable):
         targets = self._targets if self.spec.distilled else None
         run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets)
         self.facts |= go_on(run, self.folder)
+        self.resumed_epoch = len(run.history)
         self.run = run
 
     def _epoch(self) -> None:
@@ -142,7 +147,7 @@ class DistillationTrial(tune.Trainable):
     def _targets(self, epoch: int) -> torch.Tensor:
         """The teacher's logits of an epoch, under the spec's control."""
         spec, kept = self.spec, self.shared.kept[self.spec.augment]
-        wanted = logits.shards_of(spec.seed, epoch, spec.augment, kept.table)
+        wanted = shards.shards_of(spec.seed, epoch, spec.augment, kept.table)
         fetched, seconds = passes.fetch(kept.broker, self.spec_id, wanted, self._compute_pass, self._store_pass)
         self.facts["teacher_seconds"] += seconds
         own = logits.of_epoch(fetched, spec.seed, epoch, spec.augment, kept.table)
@@ -161,7 +166,7 @@ class DistillationTrial(tune.Trainable):
 
     def _store_pass(self, shard: Shard, computed: Any) -> None:
         folder = self.shared.kept[self.spec.augment].folder
-        self.shared.storage.write(f"{folder}/{shard.file}", logits.encode(computed))
+        self.shared.storage.write(f"{folder}/{shard.file}", shards.encode(computed))
 
     def _inputs_for(self, normalization: str | None) -> Inputs:
         """The data as the student sees it; with None, as the teacher does: in its own normalisation and float32."""
@@ -202,7 +207,8 @@ class DistillationTrial(tune.Trainable):
         if kind == "exception":
             traceback.print_exception(error)  # into the worker's log; the table gets the line
         try:
-            self._end("failed", line, kind)
+            if self.attempt:  # else the driver writes its result
+                self._end("failed", line, kind)
         except Exception as second:
             line += f" (and its result could not be written: {one_line(second)})"
         return self._report("failed", line)
@@ -214,6 +220,7 @@ class DistillationTrial(tune.Trainable):
             "status": status,
             "error": error,
             "epoch": int(last.get("epoch", 0)),
+            "resumed_epoch": self.resumed_epoch,
             "validation_accuracy": last.get("validation_accuracy", float("nan")),
             "test_accuracy": last.get("test_accuracy", float("nan")),
             "done": status != "running",

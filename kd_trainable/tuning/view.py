@@ -18,16 +18,15 @@ BAR = 24
 
 
 class View(Callback):
-    """Counts runs and epochs as Tune reports them. ``total_runs`` is None while a searcher may still propose."""
+    """Counts runs and epochs as Tune reports them. ``total_runs``: at most, while a searcher may still propose."""
 
     def __init__(self, total_runs: int, done_before: int, epochs: int, metric: str) -> None:
         self.console = Console(stderr=True)
         self.total, self.done, self.failed, self.epochs, self.metric = total_runs, done_before, 0, epochs, metric
         self.running: dict[str, int] = {}
+        self.heard: set[str] = set()  # runs that have reported since they began or were resumed
         self.best: tuple[float, str] | None = None
         self.trained, self.began, self.shown = 0, time.monotonic(), 0.0
-        self.passes: tuple[int, int, int] | None = None
-        self.first_epoch: dict[str, int] = {}
 
     def __enter__(self) -> View:
         self.live = Live(self.render(), console=self.console, auto_refresh=False, transient=True)
@@ -44,14 +43,17 @@ class View(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.running.setdefault(trial.config["spec_id"], 0)
+        self.heard.discard(trial.config["spec_id"])
         self.refresh()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         name, epoch = result["spec_id"], result["epoch"]
-        self.trained += max(0, epoch - self.running.get(name, 0)) if name in self.running else 0
+        before = self.running.get(name, 0) if name in self.heard else result["resumed_epoch"]
+        self.trained += max(0, epoch - before)
         self.running[name] = epoch
+        self.heard.add(name)
         value = result.get(self.metric)
         if value == value and value is not None and trial.config["method"] != "none":
             self.best = max(self.best or (0.0, ""), (value, label(trial.config)))

@@ -20,12 +20,12 @@ from pixels import TRAIN, cifar_sized
 from side import Side
 from usual_loop import BATCH, UsualLoop
 
-from kd_trainable import logits
+from kd_trainable import logits, shards
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine.plain import PlainRun
 from kd_trainable.engine.process import prepare_process
-from kd_trainable.logits import Shard
 from kd_trainable.models.build import build
+from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning.cluster import WORKER_ENVIRONMENT
 
@@ -122,10 +122,10 @@ def teacher(document: str) -> torch.nn.Module:
 def _run(document: str, precision: str, images: int) -> PlainRun:
     inputs = _inputs(precision, images)
     drawn = np.random.default_rng(0).normal(size=(len(inputs.train), 10))
-    content = logits.encode(drawn.astype(np.float16))
+    content = shards.encode(drawn.astype(np.float16))
 
     def targets(epoch: int) -> torch.Tensor:
-        kept = {Shard(0, epoch): logits.decode(content)}
+        kept = {Shard(0, epoch): shards.decode(content)}
         return logits.of_epoch(kept, 0, epoch, "crop4+flip", table=False)
 
     return PlainRun(spec_of(document, precision), inputs, targets)

@@ -15,10 +15,10 @@ import ray
 from figures import Row
 from pixels import cifar_sized, few
 
-from kd_trainable import logits, teacher
+from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
-from kd_trainable.logits import Shard
 from kd_trainable.models.build import build, count_parameters
+from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card
 from kd_trainable.tuning.cluster import cluster
@@ -78,9 +78,9 @@ def _with_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:
     arrays = teacher.arrays_of(build("resnet18", 10, 3).state_dict())
     card = _card(data, arrays)
     folder = f"logits/{logits.folder_name(card, data.fingerprint(), 'holdout', AUGMENT)}"
-    needed = logits.passes([0], EPOCHS, AUGMENT)
+    needed = shards.passes([0], EPOCHS, AUGMENT)
     for shard in needed:
-        storage.write(f"{folder}/{shard.file}", logits.encode(_drawn(shard)))
+        storage.write(f"{folder}/{shard.file}", shards.encode(_drawn(shard)))
     broker = ray.remote(PassBroker).options(num_cpus=0).remote(storage, folder, needed)
     kept = {AUGMENT: Kept(broker, folder, table=False)}
     return _shared(storage, data, card, ray.put(arrays), kept), specs

@@ -12,8 +12,8 @@ from kd_trainable import logits
 from kd_trainable.data.inputs import Inputs, make_inputs
 from kd_trainable.data.load import load
 from kd_trainable.engine.plain import PlainRun
-from kd_trainable.logits import Shard
 from kd_trainable.methods.controls import controlled
+from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 
 COMMON: dict[str, Any] = {"dataset": "digits", "lr": 0.1, "augment": "none", "nesterov": True, "batch_size": 64}

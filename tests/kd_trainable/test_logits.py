@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_trainable import logits
+from kd_trainable import logits, shards
+from kd_trainable.data import VIEWS
 from kd_trainable.data.inputs import Inputs
 from kd_trainable.data.stream import epoch_views
-from kd_trainable.data.views import VIEWS
-from kd_trainable.logits import Shard
 from kd_trainable.models.build import build
+from kd_trainable.shards import Shard
 from kd_trainable.teacher import Card
 
 SEED, EPOCH = 3, 7
@@ -64,12 +64,12 @@ def test_kept_logits_equal_the_live_teacher(augment: str, channels_last: bool) -
     module, inputs = teacher(), tiny.inputs(channels_last=channels_last)
     wanted = live(module, inputs, epoch_views(SEED, EPOCH, len(inputs.train), VIEWS[augment]), augment)
     for table in (False, True):
-        shards = {
+        made = {
             shard: logits.compute(module, inputs, augment, shard)
-            for shard in logits.shards_of(SEED, EPOCH, augment, table)
+            for shard in shards.shards_of(SEED, EPOCH, augment, table)
         }
-        assert len(shards) == (VIEWS[augment] if table else 1)
-        assert_close(logits.of_epoch(shards, SEED, EPOCH, augment, table).numpy(), wanted)
+        assert len(made) == (VIEWS[augment] if table else 1)
+        assert_close(logits.of_epoch(made, SEED, EPOCH, augment, table).numpy(), wanted)
 
 
 def test_a_step_of_training_reads_the_logits_of_its_own_pixels() -> None:
@@ -106,12 +106,12 @@ def test_logits_that_float16_cannot_hold_are_refused(value: float) -> None:
 
 def test_eighteen_cells_of_five_epochs_cost_five_passes() -> None:
     """Cells are not asked about at all: T, alpha and mode do not move the pixels."""
-    needed = logits.passes([0], 5, "crop4+flip")
+    needed = shards.passes([0], 5, "crop4+flip")
     assert needed == [Shard(0, epoch) for epoch in range(5)]
 
 
 def test_passes_come_in_the_order_in_which_runs_need_them() -> None:
-    assert logits.passes([4, 2], 2, "crop4+flip") == [Shard(4, 0), Shard(2, 0), Shard(4, 1), Shard(2, 1)]
+    assert shards.passes([4, 2], 2, "crop4+flip") == [Shard(4, 0), Shard(2, 0), Shard(4, 1), Shard(2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_passes_come_in_the_order_in_which_runs_need_them() -> None:
     ],
 )
 def test_no_more_passes_are_made_than_an_image_has_views(seeds: int, epochs: int, augment: str, passes: int) -> None:
-    needed = logits.passes(range(seeds), epochs, augment)
+    needed = shards.passes(range(seeds), epochs, augment)
     assert len(needed) == len(set(needed)) == passes
-    table = logits.uses_table(range(seeds), epochs, augment)
+    table = shards.uses_table(range(seeds), epochs, augment)
     assert table == (seeds * epochs >= VIEWS[augment])
     read = {
-        s for seed in range(seeds) for epoch in range(epochs) for s in logits.shards_of(seed, epoch, augment, table)
+        s for seed in range(seeds) for epoch in range(epochs) for s in shards.shards_of(seed, epoch, augment, table)
     }
     assert read == set(needed)
     assert len({shard.file for shard in needed}) == passes
@@ -181,27 +181,27 @@ def test_what_is_no_property_of_the_logits_does_not_move_them() -> None:
 
 def test_a_shards_file_reads_as_it_was_written() -> None:
     kept = logits.compute(teacher(), tiny.inputs(), "none", Shard(0, 0))
-    found = logits.decode(logits.encode(kept))
+    found = shards.decode(shards.encode(kept))
     assert found.dtype == np.float16
     assert np.array_equal(found, kept)
 
 
 def test_a_shards_file_that_is_not_whole_is_refused() -> None:
-    content = logits.encode(np.ones((50, 4), np.float16))
+    content = shards.encode(np.ones((50, 4), np.float16))
     for length in range(len(content)):
         with pytest.raises(ValueError, match="not a whole shard"):
-            logits.decode(content[:length])
+            shards.decode(content[:length])
 
 
 def test_a_shards_file_with_a_changed_header_is_refused_or_reads_the_same() -> None:
     kept = np.arange(200, dtype=np.float16).reshape(50, 4)
-    content = logits.encode(kept)
+    content = shards.encode(kept)
     refused = 0
     for place in range(128):
         changed = bytearray(content)
         changed[place] ^= 1
         try:
-            assert np.array_equal(logits.decode(bytes(changed)), kept)
+            assert np.array_equal(shards.decode(bytes(changed)), kept)
         except ValueError:
             refused += 1
     assert refused > 40
@@ -210,8 +210,8 @@ def test_a_shards_file_with_a_changed_header_is_refused_or_reads_the_same() -> N
 @pytest.mark.parametrize("array", [np.ones((3, 4), np.float32), np.ones(4, np.float16), np.array(1.0)])
 def test_a_file_that_is_no_shard_is_refused(array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="not a shard"):
-        logits.decode(
-            logits.encode.__wrapped__(array) if hasattr(logits.encode, "__wrapped__") else logits.encode(array)
+        shards.decode(
+            shards.encode.__wrapped__(array) if hasattr(shards.encode, "__wrapped__") else shards.encode(array)
         )
 
 

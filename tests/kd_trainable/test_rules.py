@@ -10,7 +10,6 @@ import pytest
 from kd_trainable import rules
 from kd_trainable.data import DATASETS
 from kd_trainable.data.split import holdout
-from kd_trainable.data.views import VIEWS
 from kd_trainable.rules import training_images
 from kd_trainable.spec import DEFAULTS, FIELDS, RunSpec, require_field
 from kd_trainable.vocabulary import InputError
@@ -140,10 +139,6 @@ def test_an_unknown_field_is_refused_with_the_nearest_one() -> None:
     ):
         require_field("temprature")
     require_field("temperature")
-
-
-def test_names_of_the_rules_are_those_of_the_tables() -> None:
-    assert set(rules.AUGMENTS) == set(VIEWS)  # the others: test_conventions.py, test_engine.py
 
 
 @pytest.mark.parametrize("protocol", rules.PROTOCOLS)

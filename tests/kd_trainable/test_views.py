@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import functional
 
-from kd_trainable.data import DATASETS
-from kd_trainable.data.views import VIEWS, normalise, render
+from kd_trainable.data import DATASETS, VIEWS
+from kd_trainable.data.views import normalise, render
 from kd_trainable.vocabulary import InputError
 
 SHAPES = [(3, 32, 32), (1, 8, 8), (2, 5, 7)]

@@ -123,11 +123,10 @@ class TestStorage:
         (tmp_path / ".one.abc.tmp").write_bytes(b"1")
         assert Storage(str(tmp_path)).names("") == []
 
-    @pytest.mark.parametrize("uri", ["nosuch://bucket/x", "s3:/", "file://relative"])
+    @pytest.mark.parametrize("uri", ["nosuch://bucket/x", "file://relative", "s3://"])
     def test_a_uri_that_leads_nowhere(self, uri: str) -> None:
         with pytest.raises(InputError, match=r"^storage: ") as refusal:
-            Storage(uri if "://" in uri else "s3://")
-            Storage("s3://").names("teachers")
+            Storage(uri).names("teachers")
         assert "\n" not in str(refusal.value)
 
 

@@ -1,0 +1,79 @@
+"""Which passes of a teacher a sweep needs, and the files they lie in: float16 arrays by image index. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from kd_trainable.data import VIEWS
+from kd_trainable.data.stream import epoch_views
+
+DIGEST_SIZE = 32
+
+
+class Shard(NamedTuple):
+    """One teacher pass over the training split: the pixels of (seed, epoch), or of one view of every image."""
+
+    seed: int = -1
+    epoch: int = -1
+    view: int = -1
+
+    @property
+    def file(self) -> str:
+        """The shard's file name."""
+        return f"view-{self.view:03d}.npy" if self.view >= 0 else f"seed-{self.seed}-epoch-{self.epoch:04d}.npy"
+
+    @classmethod
+    def of_file(cls, name: str) -> Shard | None:
+        """The shard of a file's name; None for any other name."""
+        if found := re.fullmatch(r"view-(\d+)\.npy", name):
+            return cls(view=int(found[1]))
+        found = re.fullmatch(r"seed-(\d+)-epoch-(\d+)\.npy", name)
+        return cls(int(found[1]), int(found[2])) if found else None
+
+    def views(self, images: int, augment: str) -> np.ndarray:
+        """The view of every image, int64 [N] by index."""
+        if self.view >= 0:
+            return np.full(images, self.view, np.int64)
+        return epoch_views(self.seed, self.epoch, images, VIEWS[augment])
+
+
+def passes(seeds: Sequence[int], epochs: int, augment: str) -> list[Shard]:
+    """The teacher passes that runs over these seeds and epochs need, in the order they are needed."""
+    if uses_table(seeds, epochs, augment):
+        return [Shard(view=view) for view in range(VIEWS[augment])]
+    return [Shard(seed, epoch) for epoch in range(epochs) for seed in seeds]
+
+
+def uses_table(seeds: Sequence[int], epochs: int, augment: str) -> bool:
+    """Whether the full table of views is cheaper than a pass for every seed and epoch."""
+    return len(seeds) * epochs >= VIEWS[augment]
+
+
+def shards_of(seed: int, epoch: int, augment: str, table: bool) -> list[Shard]:
+    """The shards that one epoch of one run reads."""
+    return [Shard(view=view) for view in range(VIEWS[augment])] if table else [Shard(seed, epoch)]
+
+
+def encode(logits: np.ndarray) -> bytes:
+    """The file of a shard, float16 [N, K]: an .npy that numpy reads, and after it the sha256 of its bytes."""
+    buffer = io.BytesIO()
+    np.save(buffer, logits, allow_pickle=False)
+    content = buffer.getvalue()
+    return content + hashlib.sha256(content).digest()
+
+
+def decode(content: bytes) -> np.ndarray:
+    """The inverse of ``encode``; ValueError for a file that was cut short or changed, or is no shard."""
+    array, digest = content[:-DIGEST_SIZE], content[-DIGEST_SIZE:]
+    if hashlib.sha256(array).digest() != digest:
+        raise ValueError("not a whole shard: its digest differs")
+    logits: np.ndarray = np.load(io.BytesIO(array), allow_pickle=False)
+    if logits.dtype != np.float16 or logits.ndim != 2:
+        raise ValueError(f"not a shard: {logits.dtype} {logits.shape}")
+    return logits
