@@ -51,7 +51,7 @@ def swept(
 ) -> tuple[Path, pd.DataFrame]:
     """One sweep of which each cell differs from another in one field: its storage, and its runs."""
     storage = tmp_path_factory.mktemp("keys")
-    changed = [{field: value, **further} for field, (value, further) in CHANGED.items()]
+    changed = [{**further, field: value} for field, (value, further) in CHANGED.items()]
     cells = [*changed, *({}, OWN_METHOD, STEPS, {"lr": 1e-9})]
     runs = short_sweep(
         storage,

@@ -69,20 +69,22 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
 
-def run(job: Job, conductor: Conductor) -> None:
-    """Runs what the conductor has to hand out, in the connected cluster."""
+def run(job: Job, conductor: Conductor) -> int:
+    """Runs what the conductor has to hand out, in the connected cluster; returns the teacher passes it made."""
     settings, metric = job.settings, job.settings.metric(job.space)
     gpus = gpus_per_trial(settings)
     shared = _share(job, gpus > 0)
     total = _total(job, conductor)
     epochs = job.space.spec({}, job.space.seeds[0]).epochs
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
-    with environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric) as view:
+    brokers = [kept.broker for kept in shared.kept.values()]
+    with environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric, brokers) as view:
         try:
             _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
         finally:
             job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
     _require_unchanged(job, shared)
+    return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
 
 
 def _tuner(

@@ -180,10 +180,10 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
             if found is not None:
                 kept = ((driver.kept_folder(space, names, found.card, a), a) for a in space.values("augment"))
                 check_kept(standing.storage, kept, found, data, base.protocol, device, say)
-            return _run_job(driver.Job(name, space, settings, standing.storage, names, data, found))
+            return _run_job(driver.Job(name, space, settings, standing.storage, names, data, found), say)
 
 
-def _run_job(job: Job) -> dict[str, RunSpec]:
+def _run_job(job: Job, say: Say) -> dict[str, RunSpec]:
     from kd_trainable.tuning import driver
     from kd_trainable.tuning.cluster import cluster
 
@@ -193,7 +193,9 @@ def _run_job(job: Job) -> dict[str, RunSpec]:
         mend_journal(journal)
         with cluster(job.settings):
             conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal)
-            driver.run(job, conductor)
+            made = driver.run(job, conductor)
+            if job.teacher is not None:
+                say(f"teacher passes made: {made}")
             return conductor.runs
 
 

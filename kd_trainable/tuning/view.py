@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import ray
 from ray.tune import Callback
 from rich.console import Console
 from rich.live import Live
@@ -20,13 +21,17 @@ BAR = 24
 class View(Callback):
     """Counts runs and epochs as Tune reports them. ``total_runs``: at most, while a searcher may still propose."""
 
-    def __init__(self, total_runs: int, done_before: int, epochs: int, metric: str) -> None:
+    def __init__(
+        self, total_runs: int, done_before: int, epochs: int, metric: str, brokers: Sequence[Any] = ()
+    ) -> None:
         self.console = Console(stderr=True)
         self.total, self.done, self.failed, self.epochs, self.metric = total_runs, done_before, 0, epochs, metric
         self.running: dict[str, int] = {}
         self.heard: set[str] = set()  # runs that have reported since they began or were resumed
         self.best: tuple[float, str] | None = None
         self.trained, self.began, self.shown = 0, time.monotonic(), 0.0
+        self.brokers, self.asked = list(brokers), []
+        self.passes = (0, 0)  # kept, needed
 
     def __enter__(self) -> View:
         self.live = Live(self.render(), console=self.console, auto_refresh=False, transient=True)
@@ -66,8 +71,19 @@ class View(Callback):
         self._end(trial, failed=True)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        if time.monotonic() - self.shown > REFRESH_S:
+        if self.console.is_terminal and time.monotonic() - self.shown > REFRESH_S:
+            self._hear_brokers()
             self.refresh()
+
+    def _hear_brokers(self) -> None:
+        """Takes the brokers' counts when they are there; never waits for them."""
+        if not self.asked:
+            self.asked = [broker.counts.remote() for broker in self.brokers]
+        ready, _ = ray.wait(self.asked, num_returns=len(self.asked), timeout=0) if self.asked else ([], [])
+        if ready and len(ready) == len(self.asked):
+            counts = ray.get(ready)
+            self.passes = (sum(c[1] for c in counts), sum(c[2] for c in counts))
+            self.asked = []
 
     def _end(self, trial: Any, failed: bool) -> None:
         self.running.pop(trial.config["spec_id"], None)
@@ -90,6 +106,8 @@ class View(Callback):
             f"{self.done} done, {len(self.running)} running, {self.failed} failed of {self.total}",
             f"ETA {self.eta()}",
         ]
+        if self.passes[0] < self.passes[1]:
+            parts.append(f"teacher passes {self.passes[0]} of {self.passes[1]}")
         if self.best is not None:
             parts.append(f"best {100 * self.best[0]:.2f} % ({self.best[1]})")
         return Text("  ".join(parts), no_wrap=True, overflow="ellipsis")
