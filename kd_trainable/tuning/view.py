@@ -30,7 +30,8 @@ class View(Callback):
         self.heard: set[str] = set()  # runs that have reported since they began or were resumed
         self.best: tuple[float, str] | None = None
         self.trained, self.began, self.shown = 0, time.monotonic(), 0.0
-        self.brokers, self.asked = list(brokers), []
+        self.brokers = list(brokers)
+        self.asked: list[Any] = []  # counts that are on their way
         self.passes = (0, 0)  # kept, needed
 
     def __enter__(self) -> View:
