@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,11 +43,15 @@ class Shard(NamedTuple):
         return epoch_views(self.seed, self.epoch, images, VIEWS[augment])
 
 
-def passes(seeds: Sequence[int], epochs: int, augment: str) -> list[Shard]:
-    """The teacher passes that runs over these seeds and epochs need, in the order they are needed."""
-    if uses_table(seeds, epochs, augment):
-        return [Shard(view=view) for view in range(VIEWS[augment])]
-    return [Shard(seed, epoch) for epoch in range(epochs) for seed in seeds]
+def passes(seeds: Sequence[int], epochs: int, augment: str, there: Container[str] = ()) -> tuple[list[Shard], bool]:
+    """The teacher passes that runs over these seeds and epochs need, in the order they are needed; whether a table's.
+
+    ``there``: the files that are kept already. A full table among them serves a shorter sweep too.
+    """
+    table = [Shard(view=view) for view in range(VIEWS[augment])]
+    if uses_table(seeds, epochs, augment) or all(shard.file in there for shard in table):
+        return table, True
+    return [Shard(seed, epoch) for epoch in range(epochs) for seed in seeds], False
 
 
 def uses_table(seeds: Sequence[int], epochs: int, augment: str) -> bool:

@@ -28,6 +28,7 @@ BOOLEANS = ("nesterov", "fresh_optimizer")
 DROPPED_WITHOUT = {  # a field that cannot matter unless another field has one of these values
     "momentum": ("optimizer", ("sgd",)),
     "nesterov": ("optimizer", ("sgd",)),
+    "milestones": ("schedule", ("multistep",)),
     "gamma": ("schedule", ("multistep",)),
     "fresh_optimizer": ("schedule", ("multistep",)),
 }

@@ -61,6 +61,12 @@ class Card:
     made_with: Mapping[str, str] = field(default_factory=dict)
     card_format: int = CARD_FORMAT
 
+    @property
+    def identity(self) -> str:
+        """Names what the teacher says of an image: its weights, and the normalisation it sees the pixels in."""
+        seen = json.dumps([self.fingerprint, self.mean, self.std])
+        return hashlib.sha256(seen.encode()).hexdigest()
+
     def saw_validation(self) -> str:
         """Whether the teacher trained on the images that ``holdout`` holds out: no, yes or unknown."""
         return {"holdout": "no", "published": "yes"}.get(self.trained_on, "unknown")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,31 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for where, name in ((ray, "init"), (driver, "run"), (teachers, "train")):
         monkeypatch.setattr(where, name, started)
+
+
+@pytest.fixture
+def refused(
+    nothing_starts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs a sweep's command line that must be refused, in an empty folder; returns its one line."""
+    script = runpy.run_path(str(Path(__file__).parent.parent / "sweeps" / "digits_grid.py"))
+    from kd_trainable.tuning.main import main
+
+    workplace = tmp_path / "workplace"
+    workplace.mkdir()
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*argv: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            main("digits_grid", script["__doc__"], script["PRESETS"], script["summarise"], argv)
+        out, err = capfd.readouterr()
+        assert (end.value.code, out) == (2, ""), err
+        assert err.startswith("digits_grid.py: error: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        assert "usage:" not in err
+        assert list(workplace.iterdir()) == []
+        return err
+
+    return run

@@ -25,6 +25,7 @@ from kd_trainable.engine.optim import (
     make_optimizer,
     optimizer_tensors,
 )
+from kd_trainable.engine.process import synchronize
 from kd_trainable.methods import METHODS, kd
 from kd_trainable.methods.hard import hard_loss
 from kd_trainable.models.build import build
@@ -64,8 +65,10 @@ class PlainRun:
         """Trains one epoch and returns its row (records.EPOCH_COLUMNS). ``on_step(step, steps)`` hears progress."""
         spec, epoch = self.spec, len(self.history)
         targets = self.targets(epoch).to(self.inputs.device) if self.targets else None
+        synchronize(self.inputs.device)
         began = time.perf_counter()
         sums = self._train(epoch, targets, on_step or _silent)
+        synchronize(self.inputs.device)
         trained = time.perf_counter() - began
         row = self._row(epoch, sums, targets, trained)
         for part in ("validation", "test"):
@@ -92,7 +95,7 @@ class PlainRun:
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(spec, epoch, step, steps)
             pixels = self.inputs.training_pixels(indices, views[indices], spec.augment)
-            teacher = None if targets is None else Outputs(targets[indices])
+            teacher = None if targets is None else Outputs(targets[indices].float())
             sums += self._step(epoch, pixels, Batch(labels[indices], indices), teacher)
             on_step(step + 1, steps)
         return sums
@@ -105,7 +108,7 @@ class PlainRun:
         soft = torch.zeros_like(hard)
         if self.method is not None and teacher is not None:
             given = hyperparameters(self.spec, epoch)
-            soft = self.method(Outputs(logits), teacher, batch, hyperparameters=given)
+            soft = self.method(Outputs(logits.float()), teacher, batch, hyperparameters=given)
         total = hard_weight * hard + soft_weight * soft
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()

@@ -11,33 +11,38 @@ from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import make_inputs, wants_channels_last
 from kd_trainable.engine.plain import resolve_method
+from kd_trainable.engine.process import free_cache
 from kd_trainable.models.build import build
+from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Teacher
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
-from kd_trainable.vocabulary import InputError
+from kd_trainable.tuning.text import one_line
+from kd_trainable.vocabulary import DatasetEntry, InputError
 
 LARGEST_DISAGREEMENT = 4.0  # roundings of float16: another device or version may round the float32 forward otherwise
 
 
-def check_networks(space: Space, shape: tuple[int, int, int], classes: int) -> None:
-    """Raises InputError unless every student takes images of ``shape`` (C, H, W) and gives ``classes`` logits."""
+def check_networks(space: Space, recipe: RunSpec | None, known: DatasetEntry) -> None:
+    """Raises InputError unless every student, and the teacher to be trained, maps the data's images to its classes."""
     for method in space.values("method"):
         if method != "none":
             resolve_method(method)
     for name in space.values("student"):
-        require_shape("student", name, shape, classes)
+        require_shape("student", name, known.shape, known.classes)
+    if recipe is not None:
+        require_shape("teacher", recipe.student, known.shape, known.classes)
 
 
 @torch.inference_mode()
 def require_shape(field: str, name: str, shape: tuple[int, int, int], classes: int) -> None:
     """Raises InputError unless the network ``name`` maps [2, *shape] to [2, classes]."""
-    network = build(name, classes, shape[0], field).eval()
     try:
-        given = tuple(network(torch.zeros(2, *shape)).shape)
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{field}: {name} does not take images of {_by(shape)}: {reason}") from None
+        given = tuple(build(name, classes, shape[0], field).eval()(torch.zeros(2, *shape)).shape)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a person's own network raises, while it is built or in its forward
+        raise InputError(f"{field}: {name} does not take images of {_by(shape)}: {one_line(error)}") from None
     if given != (2, classes):
         raise InputError(f"{field}: {name} gives {_by(given)} for 2 images of {_by(shape)}; must be 2 x {classes}")
 
@@ -48,25 +53,28 @@ def check_kept(
 ) -> None:  # fmt: skip
     """Compares entries of a kept shard in each (folder, augment) with a live forward; drops folders that differ."""
     for folder, augment in folders:
-        shards = [s for name in storage.names(folder) if (s := shards.Shard.of_file(name)) is not None]
-        if not shards:
+        there = [s for name in storage.names(folder) if (s := shards.Shard.of_file(name)) is not None]
+        if not there:
             continue
-        inputs = make_inputs(
-            data, protocol, next(iter(data.normalizations)), device, wants_channels_last(device, "float32")
-        )
-        inputs = replace(inputs, mean=found.card.mean, std=found.card.std)
-        module = teacher.rebuild(found.card, found.arrays).to(device)
-        content = storage.read(f"{folder}/{shards[-1].file}") or b""
-        if not _agrees(content, shards[-1], module, inputs, augment):
+        content = storage.read(f"{folder}/{there[-1].file}") or b""
+        if not _agrees(content, there[-1], found, data, protocol, augment, device):
             say(f"kept logits in {storage.path(folder)} are not this teacher's: computed anew")
             storage.delete_folder(folder)
+    free_cache(device)
 
 
-def _agrees(content: bytes, shard: shards.Shard, module: torch.nn.Module, inputs: logits.Inputs, augment: str) -> bool:
+def _agrees(
+    content: bytes, shard: shards.Shard, found: Teacher, data: ImageData, protocol: str, augment: str, device: str
+) -> bool:
     try:
         kept = shards.decode(content)
     except ValueError:
         return True  # cut short: the broker passes over it, the others may be whole
+    inputs = make_inputs(
+        data, protocol, next(iter(data.normalizations)), device, wants_channels_last(device, "float32")
+    )
+    inputs = replace(inputs, mean=found.card.mean, std=found.card.std)
+    module = teacher.rebuild(found.card, found.arrays).to(device)
     return logits.disagreement(module, inputs, augment, shard, kept) <= LARGEST_DISAGREEMENT
 
 

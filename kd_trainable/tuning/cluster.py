@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import InputError
 
+CONNECT_S = 10.0
 # idle threads that spin steal the cores of other trials: 2 trials x 2 threads took 4 x as long
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -29,6 +31,7 @@ def cluster(settings: Settings) -> Iterator[None]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if settings.address:
+            _require_reachable(settings.address)
             ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **quiet)
         else:
             with environment(WORKER_ENVIRONMENT):  # what Ray starts here inherits it
@@ -40,6 +43,20 @@ def cluster(settings: Settings) -> Iterator[None]:
     finally:
         with _deaf_to_interrupts():
             ray.shutdown()
+
+
+def _require_reachable(address: str) -> None:
+    """Raises InputError at once where nothing listens at host:port; Ray would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"address: {address!r} is not allowed; must be auto, on the cluster's head, or host:port")
+    try:
+        with socket.create_connection((host, int(port)), CONNECT_S):
+            pass
+    except (OSError, OverflowError) as error:
+        raise InputError(f"address: {address!r} cannot be reached: {one_line(error)}") from None
 
 
 def gpus_per_trial(settings: Settings) -> float:

@@ -38,6 +38,7 @@ class Conductor(Searcher):
         self.queue: deque[str] = deque()
         self.under_way: dict[str, str] = {}  # trial -> run
         self.rows: dict[str, Row] = {}
+        self.causes: dict[str, str] = {}  # trial -> why it was lost
         self.waiting: list[tuple[Any, list[str]]] = []  # (ticket, the runs of its cell)
         for spec in space.runs([*space.baseline_cells(proposer.past()), *proposer.past()]):
             self._add(spec)
@@ -63,8 +64,13 @@ class Conductor(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         name = self.under_way.pop(trial_id, None)
         if name is not None:
-            self.rows[name] = self.close(name, self.runs[name], {"status": "lost"} if error else result or {})
+            lost = {"status": "lost", "cause": self.causes.get(trial_id, "")}
+            self.rows[name] = self.close(name, self.runs[name], lost if error else result or {})
             self._settle()
+
+    def hear_cause(self, trial_id: str, cause: str) -> None:
+        """Why a trial is lost: its scheduler is told before its searcher is."""
+        self.causes[trial_id] = cause
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         return
@@ -110,7 +116,9 @@ class Conductor(Searcher):
         still = []
         for ticket, names in self.waiting:
             if all(name in self.rows for name in names):
-                self.proposer.tell(ticket, mean_outcome([self.rows[name] for name in names], self.column))
+                outcome = mean_outcome([self.rows[name] for name in names], self.column)
+                if outcome.state != "open":  # else the cell stays under way, and the same command goes on with it
+                    self.proposer.tell(ticket, outcome)
             else:
                 still.append((ticket, names))
         self.waiting = still

@@ -13,11 +13,13 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from kd_trainable import logits, shards, teacher
+from kd_trainable import logits, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import Row
+from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import results
@@ -91,14 +93,16 @@ def _tuner(
     job: Job, conductor: Conductor, shared: Shared, gpus: float, view: View, total: int, scratch: str
 ) -> tune.Tuner:
     settings = job.settings
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost run has its error in its row
     epochs = job.space.spec({}, job.space.seeds[0]).epochs
+    metric, past = settings.metric(job.space), list(conductor.rows.values())
+    scheduler = SCHEDULERS[settings.scheduler](metric, epochs, past, conductor.hear_cause)
     trainable = tune.with_parameters(DistillationTrial, shared={"shared": shared})
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": settings.cpus_per_trial, "gpu": gpus}),
         tune_config=tune.TuneConfig(
             search_alg=conductor,
-            scheduler=SCHEDULERS[settings.scheduler](settings.metric(job.space), epochs),
+            scheduler=scheduler,
             num_samples=2 * total + 1,  # the conductor says when it is finished
             max_concurrent_trials=settings.max_concurrent,
             reuse_actors=True,
@@ -126,6 +130,7 @@ def _share(job: Job, gpu: bool) -> Shared:
         kept={} if found is None else {a: _keep(job, found, a) for a in job.space.values("augment")},
         threads=job.settings.cpus_per_trial,
         gpu=gpu,
+        metric=job.settings.metric(job.space),
         every_epoch=job.settings.scheduler != "none",
         path=tuple(os.path.abspath(folder) for folder in sys.path),
     )
@@ -134,9 +139,11 @@ def _share(job: Job, gpu: bool) -> Shared:
 def _keep(job: Job, found: Teacher, augment: str) -> Kept:
     """Where the logits of one augmentation are kept, and the broker of its passes."""
     base, folder = job.space.spec({}, job.space.seeds[0]), kept_folder(job.space, job.names, found.card, augment)
-    needed = shards.passes(job.space.seeds, base.epochs, augment)
-    broker = ray.remote(PassBroker).options(num_cpus=0).remote(job.storage, folder, needed)
-    return Kept(broker, folder, shards.uses_table(job.space.seeds, base.epochs, augment))
+    needed, table = passes(job.space.seeds, base.epochs, augment, set(job.storage.names(folder)))
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # not on a spot node
+    lasting = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+    broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, needed)
+    return Kept(broker, folder, table)
 
 
 def kept_folder(space: Space, names: Names, card: Card, augment: str) -> str:
@@ -156,19 +163,22 @@ def _close(storage: Storage, name: str, spec: RunSpec, report: Mapping[str, Any]
     """The result of a run whose trial has ended: what its last attempt wrote, or else what became of it."""
     folder = RunFolder(storage, name)
     found = folder.result()
-    if found is not None and found["status"] in ("finished", "failed") and found["attempts"] == folder.attempts():
+    if found is not None and found["status"] == "finished":
+        return found
+    if found is not None and found["status"] == "failed" and found["attempts"] == folder.attempts():
         return found
     if report.get("status") == "lost" and report.get("error"):  # fenced: the run is another driver's now
         return {"status": "lost"}
     history, facts = _newest(folder)
     endings = {
-        "lost": results.Ending("lost", f"its worker died {folder.attempts()} times"),
+        "lost": results.Ending("lost", report.get("cause") or f"its worker died {folder.attempts()} times"),
         "failed": results.Ending("failed", report.get("error", ""), "exception"),
+        "finished": results.Ending("lost", f"its result is not in {storage.uri}: do all nodes share that folder?"),
     }
     ending = endings.get(report.get("status", ""), results.Ending("stopped"))
     circumstances = {"attempts": folder.attempts(), **facts}
     result = results.result(name, spec, ending, history, circumstances)
-    folder.claim()  # a worker that still lives writes no more
+    folder.fence()  # a worker that still lives writes no more
     folder.finish(result, None)
     return result
 

@@ -16,10 +16,9 @@ def facts(dataset: str, data_dir: str | None = None) -> DatasetEntry:
     from kd_trainable.data.load import load
 
     data = load(dataset, data_dir)
-    _, channels, height, width = data.train_images.shape
     return DatasetEntry(
         dataset,
-        (channels, height, width),
+        data.shape,
         len(data.classes),
         len(data.train_images),
         len(data.test_images),

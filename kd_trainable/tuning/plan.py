@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kd_trainable.rules import refuse, training_images
-from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec, require_field, spec_id
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.settings import Settings
@@ -21,14 +20,17 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Names:
-    """How runs are named here: the fingerprints of the data and of the teacher ('' while it is not there yet)."""
+    """How runs are named here: by the data's fingerprint and the teacher's identity.
+
+    ``teacher`` is '' where none is needed, None while it is yet to be trained.
+    """
 
     data: str
-    teacher: str = ""
+    teacher: str | None
 
     def name(self, spec: RunSpec) -> str:
         """The run's spec_id."""
-        return spec_id(spec, self.data, self.teacher)
+        return spec_id(spec, self.data, self.teacher or "")
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,6 @@ def results_of(storage: Storage, runs: Iterable[str]) -> dict[str, Result]:
     """The results there are."""
     found = {name: RunFolder(storage, name).result() for name in runs}
     return {name: result for name, result in found.items() if result is not None}
-
-
-def passes_of(runs: Sequence[RunSpec], seeds: Sequence[int]) -> Passes:
-    """The passes these runs need together, over one augmentation or several."""
-    distilled = [spec for spec in runs if spec.distilled]
-    kinds = {(spec.augment, spec.epochs) for spec in distilled}
-    needed = sum(len(passes(seeds, epochs, augment)) for augment, epochs in kinds)
-    return Passes(needed, sum(spec.epochs for spec in distilled))
 
 
 def teacher_recipe(space: Space, settings: Settings) -> RunSpec:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column
-from kd_trainable.spec import DISTILLATION_FIELDS, RunSpec
+from kd_trainable.spec import DISTILLATION_FIELDS, DROPPED_WITHOUT, RunSpec
 from kd_trainable.tuning.store import RunFolder, Storage
 
 RESULT_FORMAT = 1
@@ -85,8 +85,11 @@ def spec_columns(flat: Mapping[str, Any]) -> dict[str, Any]:
         row[name] = json.dumps(row[name])
     if flat["method"] == "none":
         row |= dict.fromkeys(DISTILLATION_FIELDS)
-    if flat["mode"] == "logit_mse":
-        row["temperature"] = None
+    if flat["mode"] == "logit_mse" and flat["method"] == "kd":  # a person's own method may read T nonetheless
+        row |= dict.fromkeys(("temperature", "temperature_schedule"))
+    for name, (other, values) in DROPPED_WITHOUT.items():
+        if flat[other] not in values:
+            row[name] = None
     return row
 
 

@@ -9,8 +9,8 @@ from kd_trainable.engine.plain import PlainRun
 from kd_trainable.tuning.store import RunFolder
 
 
-def go_on(run: PlainRun, folder: RunFolder) -> dict[str, Any]:
-    """Loads the newest whole checkpoint into the run; returns its facts, none where there is no checkpoint."""
+def go_on(run: PlainRun, folder: RunFolder, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Loads the newest whole checkpoint into the run; returns its facts, or ``otherwise`` where there is none."""
     for content in folder.checkpoints():
         try:
             tensors, history, facts = checkpoint.decode(content)
@@ -18,4 +18,4 @@ def go_on(run: PlainRun, folder: RunFolder) -> dict[str, Any]:
             continue
         run.load(tensors, history)
         return facts
-    return {}
+    return otherwise or {}

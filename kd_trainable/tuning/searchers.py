@@ -19,7 +19,7 @@ REPEATS = 50  # proposals in a row that only repeat known cells, after which a f
 
 
 class Outcome(NamedTuple):
-    """How a cell went: complete (mean over its seeds), pruned (mean where it was stopped), or failed."""
+    """How a cell went: complete (mean over its seeds), pruned (mean where it was stopped), failed, or open still."""
 
     state: str
     value: float | None = None
@@ -90,7 +90,7 @@ class Tpe:
         seed = space.seeds[0] + 1000 * len(ours)
         self.study.sampler = optuna.samplers.TPESampler(constant_liar=True, seed=seed)
         self.resumed = [t for t in ours if t.state == self.states.RUNNING]
-        self.earlier = [t.user_attrs["cell"] for t in ours if t.state != self.states.RUNNING]
+        self.earlier = [t.user_attrs["cell"] for t in ours]
         self.known = {self._same(t.user_attrs["cell"]) for t in ours}
 
     def past(self) -> list[Cell]:
@@ -217,6 +217,8 @@ def study_key(space: Space, *fingerprints: str) -> str:
 
 def mean_outcome(rows: Sequence[Mapping[str, Any]], metric: str) -> Outcome:
     """What a cell's proposer is told of its seeds' results: their mean at the last epoch that all of them reached."""
+    if any(row["status"] == "lost" or row.get("error_kind") == "exception" for row in rows):
+        return Outcome("open")  # its runs are tried again
     states, epoch = {row["status"] for row in rows}, min(int(row.get("epochs_run", 0)) for row in rows)
     if not states <= {"finished", "stopped"} or not epoch:
         return Outcome("failed")

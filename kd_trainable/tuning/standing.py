@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kd_trainable.models import MODELS
+from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning.facts import facts
-from kd_trainable.tuning.plan import Names, Passes, check_against_data, passes_of, teacher_recipe
+from kd_trainable.tuning.plan import Names, Passes, check_against_data, teacher_recipe
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
@@ -31,7 +32,7 @@ class Standing:
     @property
     def teacher_missing(self) -> bool:
         """Whether the teacher is yet to be trained."""
-        return not self.names.teacher
+        return self.names.teacher is None
 
 
 def stand(space: Space, settings: Settings) -> Standing:
@@ -42,16 +43,16 @@ def stand(space: Space, settings: Settings) -> Standing:
     check_against_data(space, settings)
     storage = Storage(settings.storage)
     if not needs_teacher(space):
-        return Standing(storage, Names(known.fingerprint, "none needed"), None, None)
+        return Standing(storage, Names(known.fingerprint, ""), None, None)
     from kd_trainable.tuning import teachers
 
     if settings.teacher is not None:
         if settings.teacher_model is not None:
             require_model(settings.teacher_model)
         found = teachers.given(settings.teacher, settings.teacher_model, base, known)
-        return Standing(storage, Names(known.fingerprint, found.card.fingerprint), found.card, found)
+        return Standing(storage, Names(known.fingerprint, found.card.identity), found.card, found)
     card = teachers.kept(storage, spec_id(teacher_recipe(space, settings), known.fingerprint))
-    return Standing(storage, Names(known.fingerprint, card.fingerprint if card else ""), card, None)
+    return Standing(storage, Names(known.fingerprint, card.identity if card else None), card, None)
 
 
 def needs_teacher(space: Space) -> bool:
@@ -74,16 +75,16 @@ def with_teacher(space: Space, standing: Standing, settings: Settings) -> Space:
 
 
 def passes_with_kept(space: Space, runs: Sequence[RunSpec], standing: Standing) -> Passes:
-    """The passes that runs need, and how many of them are kept."""
-    passes = passes_of(runs, space.seeds)
-    if standing.card is None:
-        return passes
-    from kd_trainable import logits, shards
+    """The passes that runs need together, over one augmentation or several, and how many of them are kept."""
+    from kd_trainable import logits
 
-    base = space.spec({}, space.seeds[0])
-    kept = 0
-    for augment in space.values("augment"):
-        folder = logits.folder_name(standing.card, standing.names.data, base.protocol, augment)
-        there = set(standing.storage.names(f"logits/{folder}"))
-        kept += sum(shard.file in there for shard in shards.passes(space.seeds, base.epochs, augment))
-    return Passes(passes.needed, passes.usual, kept)
+    base, distilled = space.spec({}, space.seeds[0]), [spec for spec in runs if spec.distilled]
+    needed, kept = 0, 0
+    for augment in sorted({spec.augment for spec in distilled}):
+        there: set[str] = set()
+        if standing.card is not None:
+            folder = logits.folder_name(standing.card, standing.names.data, base.protocol, augment)
+            there = set(standing.storage.names(f"logits/{folder}"))
+        shards, _ = passes(space.seeds, base.epochs, augment, there)
+        needed, kept = needed + len(shards), kept + sum(shard.file in there for shard in shards)
+    return Passes(needed, sum(spec.epochs for spec in distilled), kept)

@@ -52,7 +52,8 @@ class Storage:
 
     def path(self, *parts: str) -> str:
         """The full path, for people."""
-        return "/".join([self.root if self.local else self.uri.rstrip("/"), *parts])
+        folder, mark, query = (self.root, "", "") if self.local else self.uri.partition("?")
+        return "/".join([folder.rstrip("/"), *parts]) + mark + query
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes, or None where there is none."""
@@ -144,6 +145,12 @@ class RunFolder:
         attempt, self.token = self.attempts() + 1, uuid.uuid4().hex
         self.storage.write_json(f"{self.folder}/lease.json", {"attempt": attempt, "token": self.token})
         return attempt
+
+    def fence(self) -> None:
+        """Takes the lease from whoever has it, without beginning another attempt."""
+        self.token = uuid.uuid4().hex
+        lease = {"attempt": self.attempts(), "token": self.token}
+        self.storage.write_json(f"{self.folder}/lease.json", lease)
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file of the run. Raises Fenced when a later attempt has the lease."""

@@ -13,6 +13,7 @@ import pandas as pd
 
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
+from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
@@ -86,7 +87,6 @@ def run(name: str, space: Space, settings: Settings, say: Say) -> pd.DataFrame:
     space = with_teacher(space, standing, settings)
     runs = _all_done(name, space, settings, standing)
     if runs is None:
-        say_plan(space, settings, standing, say)
         runs = _run_missing(name, space, settings, standing, say)
     else:
         say(f"all {len(runs)} runs are done already; nothing to start")
@@ -109,7 +109,7 @@ def make_conductor(space: Space, settings: Settings, storage: Storage, names: Na
     from kd_trainable.tuning.driver import conductor_of
     from kd_trainable.tuning.searchers import SEARCHERS, study_key
 
-    key = study_key(space, names.data, names.teacher)
+    key = study_key(space, names.data, names.teacher or "", settings.scheduler)
     proposer = SEARCHERS[settings.searcher](space, settings.num_samples, journal, key)
     return conductor_of(space, settings, storage, names, proposer)
 
@@ -166,17 +166,22 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
     from kd_trainable.tuning.teach import local_device, verified_teacher
 
     base, device = space.spec({}, space.seeds[0]), local_device(settings.gpus_per_trial)
+    recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
     require_room(standing.storage)
     with cluster(settings) if settings.address else contextlib.nullcontext():
-        gpus_per_trial(settings)  # refused now, rather than after a teacher's training
+        # all that can be refused is, before anything is written and before a teacher is trained
+        gpus_per_trial(settings)
+        check_networks(space, recipe, facts(base.dataset, settings.data_dir))
         data = load(base.dataset, settings.data_dir)
-        check_networks(space, data.shape, len(data.classes))
-        found = verified_teacher(standing, None, data, device, say) if standing.teacher else None
+        verified: list[str] = []
+        found = verified_teacher(standing, None, data, device, verified.append) if standing.teacher else None
         with sole_driver(standing.storage):
+            say_plan(space, settings, standing, say)
+            for line in verified:
+                say(line)
             if needs_teacher(space) and found is None:
-                recipe = None if standing.card else teacher_recipe(space, settings)
                 found = verified_teacher(standing, recipe, data, device, say)
-            names = Names(standing.names.data, found.card.fingerprint if found else "")
+            names = Names(standing.names.data, found.card.identity if found else "")
             if found is not None:
                 kept = ((driver.kept_folder(space, names, found.card, a), a) for a in space.values("augment"))
                 check_kept(standing.storage, kept, found, data, base.protocol, device, say)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
 from kd_trainable.engine.plain import Row
+from kd_trainable.engine.process import free_cache
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import teachers
@@ -35,6 +36,7 @@ def verified_teacher(standing: Standing, recipe: RunSpec | None, data: ImageData
     assert card is not None
     found = standing.teacher or teachers.load_kept(standing.storage, card)
     measured, line = teachers.verify(found, data, device)
+    free_cache(device)
     say(line)
     return Teacher(measured, found.arrays)
 

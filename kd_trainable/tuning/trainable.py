@@ -19,7 +19,7 @@ from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import NumbersError, PlainRun
-from kd_trainable.engine.process import prepare_process
+from kd_trainable.engine.process import give_back_memory, prepare_process
 from kd_trainable.methods.controls import controlled
 from kd_trainable.models.build import count_parameters
 from kd_trainable.shards import Shard
@@ -54,6 +54,7 @@ class Shared:
     kept: Mapping[str, Kept]
     threads: int
     gpu: bool
+    metric: str
     every_epoch: bool  # a scheduler wants to hear of each
     path: tuple[str, ...] = ()  # where the driver finds a person's own modules, so that trials find them too
 
@@ -69,6 +70,7 @@ class DistillationTrial(tune.Trainable):
         self.data = ray.get(self.shared.data)
         self._inputs: dict[tuple[Any, ...], Inputs] = {}
         self._module: torch.nn.Module | None = None
+        self.facts: dict[str, Any] = {}
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -91,6 +93,8 @@ class DistillationTrial(tune.Trainable):
                 self._end("finished")
         except Fenced as error:
             return self._report("lost", str(error))
+        except ray.exceptions.RayError:  # the broker's or an object's node is gone: lost, and so tried again
+            raise
         except Exception as error:  # recorded, and the trial ends: Tune's retries are for lost runs only
             return self._fail(error)
         return self._report("finished" if self.run.done else "running")
@@ -120,7 +124,8 @@ class DistillationTrial(tune.Trainable):
 
     def _prepare(self) -> None:
         """Takes the lease and builds the run, from its newest checkpoint if it has one."""
-        own = spec_id(self.spec, self.shared.data_fingerprint, self._teacher_fingerprint())
+        teacher = self.shared.card.identity if self.shared.card else ""
+        own = spec_id(self.spec, self.shared.data_fingerprint, teacher)
         if own != self.spec_id:
             raise RuntimeError(f"the trial's spec is {own}, not the {self.spec_id} it was given")
         self.folder = RunFolder(self.shared.storage, self.spec_id)
@@ -128,7 +133,8 @@ class DistillationTrial(tune.Trainable):
         self.folder.write_json("spec.json", self.spec.flat())
         targets = self._targets if self.spec.distilled else None
         run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets)
-        self.facts |= go_on(run, self.folder)
+        self.facts = {**go_on(run, self.folder, self.facts), **self._circumstances()}
+        self.facts["parameters"] = count_parameters(run.student)
         self.resumed_epoch = len(run.history)
         self.run = run
 
@@ -162,6 +168,7 @@ class DistillationTrial(tune.Trainable):
         computed = logits.compute(self._module, inputs, self.spec.augment, shard, beat)
         if teachers.fingerprint(arrays) != card.fingerprint:
             raise RuntimeError("the teacher's weights in the object store have changed")
+        give_back_memory()  # a pass needs far more than a student's step
         return computed
 
     def _store_pass(self, shard: Shard, computed: Any) -> None:
@@ -181,22 +188,21 @@ class DistillationTrial(tune.Trainable):
             self._inputs[key] = inputs
         return self._inputs[key]
 
-    def _teacher_fingerprint(self) -> str:
-        return self.shared.card.fingerprint if self.shared.card else ""
+    def _circumstances(self) -> dict[str, Any]:
+        """What a row says of where and under whom a run ran; checkpoints carry it."""
+        card = self.shared.card if self.spec.distilled else None
+        return {
+            "device": device_name(self.device),
+            "threads": self.shared.threads,
+            "data_fingerprint": self.shared.data_fingerprint,
+            "teacher_fingerprint": card.fingerprint if card else "",
+            "teacher_saw_validation": card.saw_validation() if card else "",
+        }
 
     def _end(self, status: str, error: str = "", kind: str = "") -> None:
         run = self.run
         ending = results.Ending(status, error, kind)
-        circumstances = {
-            "attempts": self.attempt,
-            "device": device_name(self.device),
-            "threads": self.shared.threads,
-            "parameters": count_parameters(run.student) if run else None,
-            "data_fingerprint": self.shared.data_fingerprint,
-            "teacher_fingerprint": self._teacher_fingerprint() if self.spec.distilled else "",
-            "teacher_saw_validation": self.shared.card.saw_validation() if self.shared.card else "",
-            **self.facts,
-        }
+        circumstances = {**self.facts, "attempts": self.attempt}
         weights = checkpoint.student_weights(run) if run and status == "finished" else None
         history = run.history if run else []
         self.folder.finish(results.result(self.spec_id, self.spec, ending, history, circumstances), weights)
@@ -214,13 +220,17 @@ class DistillationTrial(tune.Trainable):
         return self._report("failed", line)
 
     def _report(self, status: str, error: str = "") -> dict[str, Any]:
-        last = self.run.history[-1] if self.run and self.run.history else {}
+        history = self.run.history if self.run else []
+        last = history[-1] if history else {}
         return {
             "spec_id": self.spec_id,
             "status": status,
             "error": error,
             "epoch": int(last.get("epoch", 0)),
             "resumed_epoch": self.resumed_epoch,
+            "resumed_values": [row[self.shared.metric] for row in self.run.history[: self.resumed_epoch]]
+            if self.run
+            else [],
             "validation_accuracy": last.get("validation_accuracy", float("nan")),
             "test_accuracy": last.get("test_accuracy", float("nan")),
             "done": status != "running",

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hand_made import baseline, cell, run, runs_frame
 
+from analysis.grid import varying
 from analysis.stats import cells
 
 
@@ -157,3 +158,14 @@ def test_the_runs_are_left_as_they_were() -> None:
     before = frame.copy()
     cells(frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_field_that_one_optimizer_lacks_tells_cells_apart_and_pairs_them_with_their_baseline() -> None:
+    adam = {"optimizer": "adam", "momentum": None, "nesterov": None}
+    rows = [
+        made(test, seed=s, **of) for of in ({}, adam) for s in (0, 1) for made, test in ((baseline, 0.8), (run, 0.9))
+    ]
+    table = cells(runs_frame(rows))
+    assert list(table["n"]) == [2, 2, 2, 2]
+    assert sorted(table["gain_n"]) == [0, 0, 2, 2]
+    assert varying(table) == ["optimizer", "momentum", "nesterov"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import tiny
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from kd_trainable import rules
-from kd_trainable.engine import checkpoint
+from kd_trainable.engine import checkpoint, plain, process
 from kd_trainable.engine.evaluate import evaluate
 from kd_trainable.engine.plain import NumbersError, PlainRun, out_of_patience, teacher_entropy
 from kd_trainable.records import EPOCH_COLUMNS
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import Batch, InputError, Outputs
 
 
 def test_soft_cross_entropy_is_logged_as_kl() -> None:
@@ -65,6 +69,19 @@ def test_own_method_is_given_its_hyperparameters() -> None:
     assert tiny.rows(one) != tiny.rows(two)
 
 
+def test_a_method_is_given_float32_whatever_the_logits_were_kept_and_computed_in() -> None:
+    spec = tiny.spec(method="test_engine:sees_float32", precision="bf16", epochs=1)
+    given = tiny.inputs()
+    run = PlainRun(spec, given, lambda epoch: tiny.targets(given)(epoch).half())
+    assert run.step_epoch()["soft_loss"] > 0
+
+
+def sees_float32(student: Outputs, teacher: Outputs, batch: Batch, *, hyperparameters: Mapping[str, Any]) -> Tensor:
+    assert student.logits.dtype == teacher.logits.dtype == torch.float32
+    assert (student.logits.requires_grad, teacher.logits.requires_grad) == (True, False)
+    return (student.logits - teacher.logits).square().mean()
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -111,6 +128,26 @@ def test_a_row_has_every_column_of_an_epoch() -> None:
     assert row["epoch"] == 1
     assert 0 <= row["validation_accuracy"] <= 1
     assert row["images_per_second"] > 0
+
+
+def test_the_pace_is_of_work_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU is waited for before the clock is read, at the beginning of the epoch's training and at its end."""
+    run, seen = tiny.run_of(tiny.spec(epochs=1)), []
+    clock = itertools.count(1.0)
+    monkeypatch.setattr(plain, "synchronize", lambda device: seen.append("done"))
+    monkeypatch.setattr(plain.time, "perf_counter", lambda: seen.append("clock") or next(clock))
+    run.step_epoch(lambda step, steps: seen.append("step"))
+    assert seen == ["done", "clock", *["step"] * 6, "done", "clock", "clock"]
+
+
+def test_a_gpu_is_waited_for_and_its_memory_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: asked.append("synchronize"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("empty_cache"))
+    for device in ("cpu", "cuda"):
+        process.synchronize(torch.device(device))
+        process.free_cache(device)
+    assert asked == ["synchronize", "empty_cache"]
 
 
 def test_a_baseline_has_no_soft_loss_and_needs_no_teacher() -> None:

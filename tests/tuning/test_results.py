@@ -81,7 +81,25 @@ class TestRunRow:
         assert (said["hard_weight"], said["soft_weight"]) == (1.0, 0.0)
 
     def test_logit_mse_has_no_temperature(self) -> None:
-        assert single(results.runs_frame([found(mode="logit_mse")]))["temperature"] is pd.NA
+        for temperature in (2, [[0, 1], [2, 2]]):
+            said = single(results.runs_frame([found(mode="logit_mse", temperature=temperature)]))
+            assert (said["temperature"], said["temperature_schedule"]) == (pd.NA, pd.NA)
+        own = found(mode="logit_mse", temperature=2, method="own_parts:logit_distance")  # which may read T
+        assert single(results.runs_frame([own]))["temperature"] == 2
+
+    @pytest.mark.parametrize(
+        ("fields", "missing"),
+        [
+            ({"schedule": "multistep", "milestones": [2]}, set()),
+            ({"schedule": "multistep", "milestones": [2], "optimizer": "adam"}, {"momentum", "nesterov"}),
+            ({"schedule": "cosine"}, {"milestones", "gamma", "fresh_optimizer"}),
+            ({"schedule": "constant", "gamma": 0.5}, {"milestones", "gamma", "fresh_optimizer"}),
+        ],
+    )
+    def test_a_field_that_was_not_used_has_no_value(self, fields: dict[str, Any], missing: set[str]) -> None:
+        said = single(results.runs_frame([found(**fields)]))
+        of_others = ("momentum", "nesterov", "milestones", "gamma", "fresh_optimizer")
+        assert {name for name in of_others if said[name] is pd.NA} == missing
 
     def test_a_schedule_has_a_column_of_its_own_and_the_weights_of_its_last_epoch(self) -> None:
         said = single(results.runs_frame([found(temperature=[[0, 1], [2, 2]], alpha=[[0, 1], [1, 0.5]])]))

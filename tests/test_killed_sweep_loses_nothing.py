@@ -1,0 +1,175 @@
+"""A sweep that is killed, in whole or in part, or interrupted: the same command at once finishes the rest of it.
+
+Each test begins a sweep in a process of its own, on real digits, with a student that is slowed down so that there is a
+middle to be killed in; slowness alters no number, so an undisturbed sweep at full speed says what must come out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import own_parts
+import pandas as pd
+import psutil
+import pytest
+from short_runs import files, history, numbers, result
+
+from kd_trainable.engine import checkpoint
+from kd_trainable.tuning.store import RunFolder, Storage
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 240.0
+EPOCHS = 8
+STUDENT = "own_parts:slow"
+ASKED: dict[str, Any] = {"student": STUDENT, "mode": "kl", "temperature": [1, 2, 4], "alpha": 0.5, "epochs": EPOCHS}
+FLAGS = ["--student", STUDENT, "--mode", "kl", "--temperature", "1", "2", "4", "--alpha", "0.5", "--epochs", "8"]
+RUNS = 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    short_sweep: Callable[..., pd.DataFrame], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, pd.DataFrame]:
+    """The sweep as it is when nothing happens to it: its storage, and its runs."""
+    storage = tmp_path_factory.mktemp("undisturbed")
+    return storage, short_sweep(storage, **ASKED)
+
+
+class Command:
+    """``sweeps/digits_grid.py`` in a process group of its own, as a shell would start it."""
+
+    def __init__(self, storage: Path, teacher: str) -> None:
+        self.storage = storage
+        self.argv = [*FLAGS, "--seeds", "0", "--teacher", teacher, "--storage", str(storage)]
+        self.begun: list[subprocess.Popen[str]] = []
+
+    def begin(self, sleep: float = 0.02) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), own_parts.SLEEP: str(sleep)}
+        script = str(ROOT / "sweeps" / "digits_grid.py")
+        process = subprocess.Popen(
+            [sys.executable, script, *self.argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        self.begun.append(process)
+        return process
+
+    def finish(self) -> tuple[int, str, str]:
+        """Runs it to its end, at full speed."""
+        process = self.begin(sleep=0.0)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, out, err
+
+    def in_the_middle(self) -> None:
+        """Returns when a run has finished and another one has a checkpoint and half of its way before it."""
+        until = time.monotonic() + PATIENCE_S
+        while not (self.finished() and any(len(rows) <= EPOCHS // 2 for rows in self.under_way().values())):
+            process = self.begun[-1]
+            if process.poll() is not None or time.monotonic() > until:
+                raise AssertionError(f"no middle was seen: {process.communicate()}")
+            time.sleep(0.05)
+
+    def finished(self) -> set[str]:
+        return {path.parent.name for path in self.storage.glob("runs/*/result.json")}
+
+    def under_way(self) -> dict[str, list[dict[str, Any]]]:
+        """Runs with a checkpoint and no result: their epochs so far."""
+        histories = {}
+        for name in {path.parent.name for path in self.storage.glob("runs/*/checkpoint-*")} - self.finished():
+            for content in RunFolder(Storage(str(self.storage)), name).checkpoints():
+                histories[name] = checkpoint.decode(content)[1]
+                break
+        return histories
+
+
+@pytest.fixture
+def command(teacher: str, tmp_path: Path) -> Iterator[Command]:
+    """The command; at the end of a test all that it began is ended."""
+    made = Command(tmp_path / "results", teacher)
+    yield made
+    for process in made.begun:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+        process.communicate()
+
+
+def assert_undisturbed(storage: Path, undisturbed: tuple[Path, pd.DataFrame]) -> pd.DataFrame:
+    """The sweep's table has every number of the undisturbed one's, and so have its runs."""
+    runs = pd.read_parquet(storage / "sweeps" / "digits_grid" / "runs.parquet")
+    assert len(runs) == RUNS
+    pd.testing.assert_frame_equal(numbers(runs), numbers(undisturbed[1]))
+    for spec_id in runs["spec_id"]:
+        assert history(storage, spec_id) == history(undisturbed[0], spec_id)
+    return runs.set_index("spec_id")
+
+
+def assert_gone_on(storage: Path, under_way: dict[str, list[dict[str, Any]]], runs: pd.DataFrame) -> None:
+    """The runs that were under way went on from their checkpoints: their first epochs still have the first times."""
+    for spec_id, rows in under_way.items():
+        assert runs.loc[spec_id, "attempts"] == 2
+        assert repr(result(storage, spec_id)["history"][: len(rows)]) == repr(rows)
+
+
+def test_kill_9_of_the_driver(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
+    process = command.begin()
+    command.in_the_middle()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {name: files(command.storage / "runs" / name) for name in command.finished()}
+    # a worker may outlive its driver for a moment, and bring a run to its end that was about to be there
+    under_way = {name: rows for name, rows in command.under_way().items() if len(rows) < EPOCHS - 2}
+    status, out, err = command.finish()
+    assert (status, "Traceback" in err) == (0, False), err
+    assert f"{len(finished)} done" in err
+    assert {name: files(command.storage / "runs" / name) for name in finished} == finished
+    runs = assert_undisturbed(command.storage, undisturbed)
+    assert set(runs.loc[list(finished), "attempts"]) == {1}
+    assert under_way
+    assert_gone_on(command.storage, under_way, runs)
+    assert "runs.parquet" in out
+
+
+def test_kill_9_of_a_worker(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
+    process = command.begin()
+    command.in_the_middle()
+    workers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name().startswith("ray::") and "rainable" in " ".join(child.cmdline())
+    ]
+    assert workers
+    workers[0].kill()
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, "Traceback" in err) == (0, False), err
+    runs = assert_undisturbed(command.storage, undisturbed)
+    assert sorted(runs["attempts"]) == [1] * (RUNS - 1) + [2]
+
+
+def test_ctrl_c(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
+    process = command.begin()
+    command.in_the_middle()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its foreground
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == (
+        f"stopped; nothing is lost. To go on: python sweeps/digits_grid.py {' '.join(command.argv)}"
+    )
+    finished = {name: files(command.storage / "runs" / name) for name in command.finished()}
+    under_way = command.under_way()
+    status, _, err = command.finish()
+    assert (status, "Traceback" in err) == (0, False), err
+    assert {name: files(command.storage / "runs" / name) for name in finished} == finished
+    assert_gone_on(command.storage, under_way, assert_undisturbed(command.storage, undisturbed))
