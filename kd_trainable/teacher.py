@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -196,7 +197,8 @@ def load_plain(path: str | Path) -> dict[str, np.ndarray]:
         return arrays_of(_safetensors(_read(path), path))
     _read(path, 1)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's own advice on files that it refuses
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # a damaged pickle ends in nearly any error
         reason = "cut short, or a pickle that holds more than tensors, which could run code"
         raise InputError(f"teacher: {path} is not a state_dict that can be read safely: {reason}") from None

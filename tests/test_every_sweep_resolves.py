@@ -15,7 +15,9 @@ from kd_trainable.tuning import estimate
 from kd_trainable.tuning.command import Asked, Preset, parse
 from kd_trainable.tuning.estimate import Pace
 from kd_trainable.tuning.main import main
-from kd_trainable.tuning.plan import Names, grid_runs, passes_of
+from kd_trainable.tuning.plan import Names, grid_runs
+from kd_trainable.tuning.standing import Standing, passes_with_kept
+from kd_trainable.tuning.store import Storage
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "sweeps").glob("*.py"))}
@@ -50,15 +52,16 @@ def test_these_are_all() -> None:
 
 
 @pytest.mark.parametrize(("script", "preset"), PRESETS)
-def test_a_preset_is_as_many_runs_as_it_says(script: str, preset: str) -> None:
+def test_a_preset_is_as_many_runs_as_it_says(script: str, preset: str, tmp_path: Path) -> None:
     cells, baselines, seeds, epochs, needed, usual = EXPECTED[script][preset]
     space = asked(script, preset).space
-    runs = grid_runs(space, Names("data", "teacher")).values()
+    standing = Standing(Storage(str(tmp_path)), Names("data", "teacher"), None, None)
+    runs = grid_runs(space, standing.names).values()
     assert len(space.cells()) == cells
     assert len(runs) == (cells + baselines) * seeds
     assert sum(not run.distilled for run in runs) == baselines * seeds
     assert {run.epochs for run in runs} == {epochs}
-    passes = passes_of(list(runs), space.seeds)
+    passes = passes_with_kept(space, list(runs), standing)
     assert (passes.needed, passes.usual) == (needed, usual)
 
 

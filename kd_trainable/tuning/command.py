@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +45,8 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
     require_known("preset", given.preset, presets)
     space, settings = _question(presets[given.preset], given)
     again = [text for text in argv if text != "--rerun"]  # which would forget what an interrupted sweep has done
-    command = " ".join(["python", f"sweeps/{name}.py", *map(_quoted, again)])
+    python = os.path.relpath(sys.executable) if sys.prefix != sys.base_prefix else "python"
+    command = " ".join([python, f"sweeps/{name}.py", *map(_quoted, again)])
     return Asked(given.name or name, space, settings, given.dry_run, command)
 
 

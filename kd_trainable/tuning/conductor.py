@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning.searchers import Listed, Proposer, mean_outcome
 from kd_trainable.tuning.space import Space
+from kd_trainable.vocabulary import InputError
 
 Row = Mapping[str, Any]
 
@@ -39,6 +40,7 @@ class Conductor(Searcher):
         self.under_way: dict[str, str] = {}  # trial -> run
         self.rows: dict[str, Row] = {}
         self.causes: dict[str, str] = {}  # trial -> why it was lost
+        self.broken: Exception | None = None  # what makes the results folder unusable
         self.waiting: list[tuple[Any, list[str]]] = []  # (ticket, the runs of its cell)
         for spec in space.runs([*space.baseline_cells(proposer.past()), *proposer.past()]):
             self._add(spec)
@@ -53,9 +55,9 @@ class Conductor(Searcher):
         return {}  # Tune pickles its searcher into its own experiment folder, which nothing resumes from
 
     def suggest(self, trial_id: str) -> Any:
-        while not self.queue and self._take_cell():
+        while not self.broken and not self.queue and self._take_cell():
             pass
-        if not self.queue:
+        if self.broken or not self.queue:
             return Searcher.FINISHED
         name = self.queue.popleft()
         self.under_way[trial_id] = name
@@ -65,8 +67,12 @@ class Conductor(Searcher):
         name = self.under_way.pop(trial_id, None)
         if name is not None:
             lost = {"status": "lost", "cause": self.causes.get(trial_id, "")}
-            self.rows[name] = self.close(name, self.runs[name], lost if error else result or {})
-            self._settle()
+            try:
+                self.rows[name] = self.close(name, self.runs[name], lost if error else result or {})
+            except (OSError, InputError) as broken:  # a full disk: Tune would go on without a word
+                self.broken = broken
+            else:
+                self._settle()
 
     def hear_cause(self, trial_id: str, cause: str) -> None:
         """Why a trial is lost: its scheduler is told before its searcher is."""

@@ -32,8 +32,10 @@ from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.text import one_line
 from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
 from kd_trainable.tuning.view import View
+from kd_trainable.vocabulary import InputError
 
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
@@ -85,6 +87,8 @@ def run(job: Job, conductor: Conductor) -> int:
             _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
         finally:
             job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
+    if conductor.broken is not None:
+        raise InputError(f"storage: {job.storage.path()}: {one_line(conductor.broken)}; then the same command goes on")
     _require_unchanged(job, shared)
     return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
 

@@ -17,12 +17,16 @@ from kd_trainable.engine.plain import PlainRun, make_student
 from kd_trainable.engine.process import prepare_process
 from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec
+from kd_trainable.tuning.checks import check_networks
+from kd_trainable.tuning.cluster import gpus_per_trial
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random
 from kd_trainable.tuning.settings import Settings
-from kd_trainable.tuning.space import Cell, Space
+from kd_trainable.tuning.space import Cell, Space, identity
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
+from kd_trainable.tuning.study import copy_of_study, journal_path
+from kd_trainable.tuning.sweep import proposer_of
 from kd_trainable.tuning.teach import local_device
 from kd_trainable.tuning.text import device_name, duration
 from kd_trainable.vocabulary import DatasetEntry
@@ -44,7 +48,11 @@ def dry_run(name: str, space: Space, settings: Settings) -> str:
     require_name(name)
     standing = stand(space, settings)
     space = with_teacher(space, standing, settings)
-    cells = _cells(space, settings)
+    if not settings.address:
+        gpus_per_trial(settings)
+    recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
+    check_networks(space, recipe, facts(space.spec({}, space.seeds[0]).dataset, settings.data_dir))
+    cells = _cells(name, space, settings, standing)
     listed = Space(space.fixed, [{k: [v] for k, v in cell.items()} for cell in cells], space.seeds, space.baselines)
     runs = grid_runs(listed, standing.names)
     done = {n for n, r in results_of(standing.storage, runs).items() if counts_as_done(r, settings.scheduler)}
@@ -65,10 +73,17 @@ def dry_run(name: str, space: Space, settings: Settings) -> str:
     return "\n".join([*lines, *_cost(space, settings, standing, pending, passes)])
 
 
-def _cells(space: Space, settings: Settings) -> list[Cell]:
+def _cells(name: str, space: Space, settings: Settings, standing: Standing) -> list[Cell]:
+    """The sweep's cells; for optuna those of its study so far, and random ones in place of those to come."""
     if settings.searcher == "grid":
         return space.cells()
-    return draw_random(space, settings.num_samples or 1)
+    samples, seen = settings.num_samples or 1, []
+    if settings.searcher == "optuna" and standing.storage.read(journal_path(name)):
+        with copy_of_study(standing.storage, name) as journal:
+            seen = proposer_of(space, settings, standing.names, journal).past()
+    known = {identity(space.spec(cell, 0)) for cell in seen}
+    drawn = [cell for cell in draw_random(space, samples) if identity(space.spec(cell, 0)) not in known]
+    return [*seen, *drawn[: max(0, samples - len(seen))]]
 
 
 def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing: Standing) -> list[str]:

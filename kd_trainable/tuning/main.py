@@ -23,6 +23,7 @@ def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, arg
     """Runs the sweep that ``argv`` asks for. The first preset is the default. Exit status: 0 when every run finished or
     was stopped by the scheduler, 1 when some failed, 2 for bad input, 130 when interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: spinning threads fight over cores
+    sys.path.append(os.getcwd())  # where a person's own package.module:callable lies
     try:
         asked = parse(name, doc, presets, sys.argv[1:] if argv is None else argv)
         if asked.dry_run:
@@ -35,8 +36,13 @@ def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, arg
         sys.exit(_report(asked, runs))
     except InputError as error:
         fail(f"{name}.py", error)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        fail(f"{name}.py", f"storage: {asked.settings.storage}: {' '.join(str(error).split())}")
 
 
 def _sweep(asked: Asked) -> pd.DataFrame:

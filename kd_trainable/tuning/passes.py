@@ -51,6 +51,10 @@ class PassBroker:
         """The holder is alive and computing."""
         self.held = {s: (h, time.monotonic() if h == holder else t) for s, (h, t) in self.held.items()}
 
+    def drop(self, holder: str) -> None:
+        """The holder computes nothing any more."""
+        self.held = {s: h for s, h in self.held.items() if h[0] != holder}
+
     def done(self, holder: str, shard: Shard) -> None:
         """The holder has stored its shard."""
         self.computed += 1
@@ -99,7 +103,11 @@ def fetch(
             time.sleep(POLL_S)
             continue
         began = time.perf_counter()
-        store(what, compute(what, _beats(broker, holder)))
+        try:
+            store(what, compute(what, _beats(broker, holder)))
+        except BaseException:
+            broker.drop.remote(holder)  # or others would wait for it until it is taken for dead
+            raise
         ray.get(broker.done.remote(holder, what))
         spent += time.perf_counter() - began
 

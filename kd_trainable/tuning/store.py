@@ -94,6 +94,11 @@ class Storage:
             raise self._unusable("read", error) from error
         return sorted(name for name in names if not name.startswith("."))
 
+    def sweep_up(self, path: str) -> None:
+        """Removes what a writer that was killed left under temporary names in a local folder."""
+        for left in Path(self._full(path)).glob(".*.tmp") if self.local else ():
+            left.unlink(missing_ok=True)
+
     def delete(self, path: str) -> None:
         """Deletes an object if it is there."""
         with contextlib.suppress(FileNotFoundError):
@@ -142,6 +147,7 @@ class RunFolder:
 
     def claim(self) -> int:
         """Takes the lease from whoever has it; returns this attempt's number, from 1."""
+        self.storage.sweep_up(self.folder)
         attempt, self.token = self.attempts() + 1, uuid.uuid4().hex
         self.storage.write_json(f"{self.folder}/lease.json", {"attempt": attempt, "token": self.token})
         return attempt

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,12 @@ from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
+from kd_trainable.tuning.searchers import SEARCHERS, Proposer, study_key
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
 from kd_trainable.tuning.store import RunFolder, Storage, require_room, sole_driver
+from kd_trainable.tuning.study import Remembered, copy_of_study, journal_path, open_study
 from kd_trainable.vocabulary import InputError, nearest
 
 if TYPE_CHECKING:
@@ -99,49 +100,32 @@ def _all_done(name: str, space: Space, settings: Settings, standing: Standing) -
         return None
     if settings.searcher == "optuna" and not standing.storage.read(journal_path(name)):
         return None
-    with _journal(standing.storage, name) as journal:
+    with copy_of_study(standing.storage, name) as journal:
         conductor = make_conductor(space, settings, standing.storage, standing.names, journal)
         return conductor.runs if conductor.settled() else None
 
 
-def make_conductor(space: Space, settings: Settings, storage: Storage, names: Names, journal: Path) -> Conductor:
-    """The conductor of a sweep: what it has to hand out, and what of it is done."""
+def make_conductor(
+    space: Space,
+    settings: Settings,
+    storage: Storage,
+    names: Names,
+    journal: Path,
+    keep: Callable[[], None] = lambda: None,
+) -> Conductor:
+    """The conductor of a sweep: what it has to hand out, and what of it is done. ``keep``: see study.open_study."""
     from kd_trainable.tuning.driver import conductor_of
-    from kd_trainable.tuning.searchers import SEARCHERS, study_key
 
-    key = study_key(space, names.data, names.teacher or "", settings.scheduler)
-    proposer = SEARCHERS[settings.searcher](space, settings.num_samples, journal, key)
+    proposer = proposer_of(space, settings, names, journal)
+    if settings.searcher == "optuna":
+        proposer = Remembered(proposer, keep)
     return conductor_of(space, settings, storage, names, proposer)
 
 
-def journal_path(name: str) -> str:
-    """Where a searcher's study lies in the storage."""
-    return f"sweeps/{name}/study.journal"
-
-
-@contextlib.contextmanager
-def _journal(storage: Storage, name: str) -> Iterator[Path]:
-    """The study's file: in place on a local storage, elsewhere a copy that is put back when the block ends."""
-    path = journal_path(name)
-    if storage.local:
-        yield Path(storage.path(path))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy, before = Path(folder) / "study.journal", storage.read(path)
-        if before is not None:
-            copy.write_bytes(before)
-        try:
-            yield copy
-        finally:
-            if copy.exists() and copy.read_bytes() != before:
-                storage.write(path, copy.read_bytes())
-
-
-def mend_journal(journal: Path) -> None:
-    """Frees a study's file from what a driver that was killed may have left: its lock, and a line half written."""
-    Path(f"{journal}.lock").unlink(missing_ok=True)
-    if journal.exists() and not (content := journal.read_bytes()).endswith(b"\n"):
-        journal.write_bytes(content[: content.rfind(b"\n") + 1])
+def proposer_of(space: Space, settings: Settings, names: Names, journal: Path) -> Proposer:
+    """The sweep's searcher; a study belongs to one space, data, teacher and scheduler."""
+    key = study_key(space, names.data, names.teacher or "", settings.scheduler)
+    return SEARCHERS[settings.searcher](space, settings.num_samples, journal, key)
 
 
 def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> None:
@@ -152,7 +136,9 @@ def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> 
     runs = grid_runs(space, standing.names)
     done = results_of(standing.storage, runs).values()
     count = 0 if standing.teacher_missing else sum(counts_as_done(result, settings.scheduler) for result in done)
-    say(f"{len(runs)} runs: {len(space.cells())} cells and their baselines x {len(space.seeds)} seeds; {count} done")
+    again = ", run again" if settings.rerun and count else ""
+    cells = f"{len(space.cells())} cells and their baselines" if space.baselines else f"{len(space.cells())} cells"
+    say(f"{len(runs)} runs: {cells} x {len(space.seeds)} seeds; {count} done{again}")
     passes = passes_with_kept(space, list(runs.values()), standing)
     if passes.usual:
         say(passes.line())
@@ -192,21 +178,20 @@ def _run_job(job: Job, say: Say) -> dict[str, RunSpec]:
     from kd_trainable.tuning import driver
     from kd_trainable.tuning.cluster import cluster
 
+    job.storage.delete_folder("scratch" if job.storage.local else f"scratch/{job.name}")  # of a driver that was killed
     if job.settings.rerun:
         forget(job)
-    with _journal(job.storage, job.name) as journal:
-        mend_journal(journal)
-        with cluster(job.settings):
-            conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal)
-            made = driver.run(job, conductor)
-            if job.teacher is not None:
-                say(f"teacher passes made: {made}")
-            return conductor.runs
+    with open_study(job.storage, job.name) as (journal, keep), cluster(job.settings):
+        conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
+        made = driver.run(job, conductor)
+        if job.teacher is not None:
+            say(f"teacher passes made: {made}")
+        return conductor.runs
 
 
 def forget(job: Job) -> None:
     """Deletes what is done of a sweep: its runs, and its searcher's study."""
-    with _journal(job.storage, job.name) as journal:
+    with copy_of_study(job.storage, job.name) as journal:
         for name in make_conductor(job.space, job.settings, job.storage, job.names, journal).runs:
             RunFolder(job.storage, name).forget()
-        journal.unlink(missing_ok=True)
+    job.storage.delete(journal_path(job.name))

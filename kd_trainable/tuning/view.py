@@ -110,7 +110,7 @@ class View(Callback):
         if self.passes[0] < self.passes[1]:
             parts.append(f"teacher passes {self.passes[0]} of {self.passes[1]}")
         if self.best is not None:
-            parts.append(f"best {100 * self.best[0]:.2f} % ({self.best[1]})")
+            parts.append(f"best {self.metric.partition('_')[0]} {100 * self.best[0]:.2f} % ({self.best[1]})")
         return Text("  ".join(parts), no_wrap=True, overflow="ellipsis")
 
     def eta(self) -> str:

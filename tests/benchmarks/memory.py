@@ -78,7 +78,7 @@ def _with_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:
     arrays = teacher.arrays_of(build("resnet18", 10, 3).state_dict())
     card = _card(data, arrays)
     folder = f"logits/{logits.folder_name(card, data.fingerprint(), 'holdout', AUGMENT)}"
-    needed = shards.passes([0], EPOCHS, AUGMENT)
+    needed, _ = shards.passes([0], EPOCHS, AUGMENT)
     for shard in needed:
         storage.write(f"{folder}/{shard.file}", shards.encode(_drawn(shard)))
     broker = ray.remote(PassBroker).options(num_cpus=0).remote(storage, folder, needed)

@@ -106,12 +106,12 @@ def test_logits_that_float16_cannot_hold_are_refused(value: float) -> None:
 
 def test_eighteen_cells_of_five_epochs_cost_five_passes() -> None:
     """Cells are not asked about at all: T, alpha and mode do not move the pixels."""
-    needed = shards.passes([0], 5, "crop4+flip")
+    needed, _ = shards.passes([0], 5, "crop4+flip")
     assert needed == [Shard(0, epoch) for epoch in range(5)]
 
 
 def test_passes_come_in_the_order_in_which_runs_need_them() -> None:
-    assert shards.passes([4, 2], 2, "crop4+flip") == [Shard(4, 0), Shard(2, 0), Shard(4, 1), Shard(2, 1)]
+    assert shards.passes([4, 2], 2, "crop4+flip") == ([Shard(4, 0), Shard(2, 0), Shard(4, 1), Shard(2, 1)], False)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_passes_come_in_the_order_in_which_runs_need_them() -> None:
     ],
 )
 def test_no_more_passes_are_made_than_an_image_has_views(seeds: int, epochs: int, augment: str, passes: int) -> None:
-    needed = shards.passes(range(seeds), epochs, augment)
+    needed, _ = shards.passes(range(seeds), epochs, augment)
     assert len(needed) == len(set(needed)) == passes
     table = shards.uses_table(range(seeds), epochs, augment)
     assert table == (seeds * epochs >= VIEWS[augment])
@@ -244,3 +244,11 @@ def test_a_teacher_that_is_sure_of_zero_is_not_held_against_it() -> None:
     inputs = tiny.inputs()
     kept = logits.compute(Tilted(), inputs, "none", Shard(0, 0))
     assert logits.disagreement(Tilted(), inputs, "none", Shard(0, 0), kept) <= 1.0
+
+
+def test_a_kept_table_serves_a_shorter_sweep() -> None:
+    """After the table of views is made, no pass is ever needed again."""
+    table = [Shard(view=view) for view in range(VIEWS["crop4"])]
+    there = {shard.file for shard in table}
+    assert shards.passes([0], 3, "crop4", there) == (table, True)
+    assert shards.passes([0], 3, "crop4", there - {table[7].file}) == ([Shard(0, epoch) for epoch in range(3)], False)

@@ -153,9 +153,10 @@ class TestSearcher:
         proposer, store = Scripted([{"temperature": 1}]), Store()
         conducting = conductor(space(seeds=(0,)), proposer, store)
         conducting.suggest("trial")
+        conducting.hear_cause("trial", "its machine burnt down")
         conducting.on_trial_complete("trial", error=True)
-        assert store.reports == [{"status": "lost"}]
-        assert proposer.told == {1: Outcome("failed")}
+        assert store.reports == [{"status": "lost", "cause": "its machine burnt down"}]
+        assert proposer.told == {}  # the same command goes on with it
         assert conducting.settled()
 
     def test_a_trial_of_somebody_else_is_none_of_its_business(self) -> None:

@@ -13,13 +13,13 @@ from kd_trainable.tuning.plan import (
     check_against_data,
     counts_as_done,
     grid_runs,
-    passes_of,
     require_name,
     results_of,
     teacher_recipe,
 )
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
+from kd_trainable.tuning.standing import Standing, passes_with_kept
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.vocabulary import InputError
 
@@ -62,32 +62,35 @@ class TestDone:
 
 
 class TestPasses:
-    def count(self, block: dict[str, Any], seeds: tuple[int, ...] = (0,), **fixed: Any) -> tuple[int, int]:
+    def count(
+        self, tmp_path: Path, block: dict[str, Any], seeds: tuple[int, ...] = (0,), **fixed: Any
+    ) -> tuple[int, int]:
         asked = space(block, seeds, **fixed)
-        passes = passes_of(list(grid_runs(asked, NAMES).values()), seeds)
+        standing = Standing(Storage(str(tmp_path)), NAMES, None, None)
+        passes = passes_with_kept(asked, list(grid_runs(asked, NAMES).values()), standing)
+        assert passes.kept == 0
         return passes.needed, passes.usual
 
-    def test_eighteen_cells_of_five_epochs_cost_five_passes_not_ninety(self) -> None:
-        assert self.count({"temperature": list(range(1, 10)), "alpha": [0.5, 0.9]}) == (5, 90)
+    def test_eighteen_cells_of_five_epochs_cost_five_passes_not_ninety(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, {"temperature": list(range(1, 10)), "alpha": [0.5, 0.9]}) == (5, 90)
 
-    def test_each_seed_has_a_stream_of_its_own(self) -> None:
-        assert self.count({"temperature": [1, 4]}, seeds=(0, 1)) == (10, 20)
+    def test_each_seed_has_a_stream_of_its_own(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, {"temperature": [1, 4]}, seeds=(0, 1)) == (10, 20)
 
-    def test_no_more_passes_than_an_augmentation_has_views(self) -> None:
-        assert self.count({"temperature": [1, 4]}, augment="none") == (1, 10)
-        assert self.count({"temperature": [1, 4]}, augment="flip") == (2, 10)
-        assert self.count({"temperature": [1, 4]}, seeds=tuple(range(40))) == (162, 400)
+    def test_no_more_passes_than_an_augmentation_has_views(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, {"temperature": [1, 4]}, augment="none") == (1, 10)
+        assert self.count(tmp_path, {"temperature": [1, 4]}, augment="flip") == (2, 10)
+        assert self.count(tmp_path, {"temperature": [1, 4]}, seeds=tuple(range(40))) == (162, 400)
 
-    def test_each_augmentation_has_its_own(self) -> None:
-        assert self.count({"augment": ["none", "crop4+flip"]}) == (6, 10)
+    def test_each_augmentation_has_its_own(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, {"augment": ["none", "crop4+flip"]}) == (6, 10)
 
-    def test_baselines_need_none(self) -> None:
-        assert self.count({"lr": [0.1, 0.01]}, method="none") == (0, 0)
+    def test_baselines_need_none(self, tmp_path: Path) -> None:
+        assert self.count(tmp_path, {"lr": [0.1, 0.01]}, method="none") == (0, 0)
 
     def test_the_line_for_people(self) -> None:
-        assert passes_of([], [0]).line() == "teacher passes over the training images: 0, not 0"
-        passes = Passes(needed=5, usual=10, kept=3)
-        assert passes.line() == "teacher passes over the training images: 5 (3 of them kept already), not 10"
+        assert Passes(5, 90).line() == "teacher passes over the training images: 5, not 90"
+        assert Passes(5, 10, 3).line() == "teacher passes over the training images: 5 (3 of them kept already), not 10"
 
 
 class TestTeacherRecipe:

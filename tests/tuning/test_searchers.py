@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from kd_trainable.tuning.searchers import Listed, Outcome, Tpe, draw_random, mean_outcome, study_key
 from kd_trainable.tuning.space import Between, Space, identity
-from kd_trainable.tuning.sweep import mend_journal
+from kd_trainable.tuning.study import mend
 
 FIXED = {"dataset": "digits", "student": "digits_mlp"}
 RANGES = {"temperature": Between(1, 16, True), "alpha": Between(0, 1), "mode": ["kl", "mse"]}
@@ -122,7 +122,7 @@ class TestTpe:
         assert under_way is not None
         proposer.tell(done[0], Outcome("complete", 0.5))
         again = tpe(tmp_path, 3)
-        assert [dict(cell) for cell in again.past()] == [dict(done[1])]
+        assert [dict(cell) for cell in again.past()] == [dict(done[1]), dict(under_way[1])]
         assert again.ask() == under_way
         again.tell(under_way[0], Outcome("complete", 0.25))
         assert [trial.value for trial in trials(tmp_path)] == [0.5, 0.25]
@@ -156,7 +156,7 @@ class TestTpe:
         with journal.open("ab") as file:
             file.write(b'{"op_code":5,"worker')
         (tmp_path / "study.journal.lock").symlink_to(journal)
-        mend_journal(journal)
+        mend(journal)
         assert len(walked(tpe(tmp_path, 4))) == 2
         assert [trial.state for trial in trials(tmp_path)] == [TrialState.COMPLETE] * 4
 
@@ -184,13 +184,17 @@ class TestMeanOutcome:
         rows = [self.row("finished", 0.25, 0.5, 0.9), self.row("stopped", 0.5)]
         assert mean_outcome(rows, self.METRIC) == Outcome("pruned", 0.375, 1)
 
-    @pytest.mark.parametrize("status", ["failed", "lost"])
-    def test_failed_on_any_seed(self, status: str) -> None:
-        rows = [self.row("finished", 0.25, 0.5), self.row(status, 0.5)]
-        assert mean_outcome(rows, self.METRIC) == Outcome("failed")
+    def test_failed_by_its_numbers_on_any_seed(self) -> None:
+        failed = {**self.row("failed", 0.5), "error_kind": "numbers"}
+        assert mean_outcome([self.row("finished", 0.25, 0.5), failed], self.METRIC) == Outcome("failed")
+
+    @pytest.mark.parametrize("ended", [{"status": "lost"}, {"status": "failed", "error_kind": "exception"}])
+    def test_what_is_tried_again_leaves_its_cell_open(self, ended: dict[str, Any]) -> None:
+        rows = [self.row("finished", 0.25, 0.5), {**self.row("lost", 0.5), **ended}]
+        assert mean_outcome(rows, self.METRIC) == Outcome("open")
 
     def test_stopped_before_its_first_checkpoint(self) -> None:
         assert mean_outcome([self.row("stopped")], self.METRIC) == Outcome("failed")
 
     def test_taken_over_by_another_driver(self) -> None:
-        assert mean_outcome([{"status": "lost"}], self.METRIC) == Outcome("failed")
+        assert mean_outcome([{"status": "lost"}], self.METRIC) == Outcome("open")

@@ -30,6 +30,7 @@ def shared(cluster: None, tmp_path: Path) -> Shared:
         kept={},
         threads=1,
         gpu=False,
+        metric="validation_accuracy",
         every_epoch=True,
     )
 
