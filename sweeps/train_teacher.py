@@ -8,8 +8,9 @@ images that select among students, so its students' validation accuracy is hones
 import os
 import sys
 
+from kd_trainable.models import MODELS
 from kd_trainable.tuning.flags import Parser, fail, fields_of, parser_of
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import InputError, require_known
 
 # 95 % takes ResNet-18 about 100 epochs; the recipe is the field's usual one
 RECIPE = {"dataset": "cifar10", "student": "resnet18", "epochs": 100, "nesterov": True, "warmup_epochs": 1}
@@ -30,16 +31,19 @@ def parser() -> Parser:
 def main() -> None:
     """Trains what the command line asks for, and prints where it lies."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.path.append(os.getcwd())  # where a person's own package.module:callable lies
     given = parser().parse_args()
+    if given.model is not None and ":" not in given.model:
+        require_known("model", given.model, MODELS, ", or your own as package.module:callable")
     fields = {**RECIPE, **fields_of(given)}
     fields |= {name: value for name, value in (("student", given.model), ("seed", given.seed)) if value is not None}
+    if given.warmup_epochs is None and fields["epochs"] == 1:
+        fields["warmup_epochs"] = 0
     from kd_trainable.tuning.teach import trained_teacher
 
     card, folder = trained_teacher(fields, given.storage, given.data_dir, lambda line: print(line, file=sys.stderr))
-    accuracy = (
-        "" if card.validation_accuracy is None else f"{100 * card.validation_accuracy:.2f} % on held-out images, "
-    )
-    print(f"{card.architecture}: {accuracy}{100 * (card.test_accuracy or 0):.2f} % on test images\n{folder}")
+    held_out = "" if card.validation_accuracy is None else f"{100 * card.validation_accuracy:.2f} % held out, "
+    print(f"{card.architecture}: {held_out}{100 * (card.test_accuracy or 0):.2f} % on test images\n{folder}")
 
 
 if __name__ == "__main__":

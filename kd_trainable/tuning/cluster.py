@@ -14,6 +14,7 @@ import ray
 import torch
 
 from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import InputError
 
@@ -65,16 +66,26 @@ def gpus_per_trial(settings: Settings) -> float:
     Before there is a cluster: where this machine has, which is what a cluster of its own would have.
     """
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    there = ray.cluster_resources() if ray.is_initialized() else here
-    gpus, cpus = there.get("GPU", 0.0), there.get("CPU", 0.0)
+    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"]] if ray.is_initialized() else [here]
+    gpus, cpus = (max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("GPU", "CPU"))
     wanted = settings.gpus_per_trial
     if wanted is None:
         wanted = 0.25 if gpus else 0.0
     if wanted > gpus:
-        raise InputError(f"gpus_per_trial: {wanted:g} is not allowed; {gpus:g} GPUs are there")
+        raise InputError(f"gpus_per_trial: {wanted:g} is not allowed; {gpus:g} GPUs are there on a node")
     if settings.cpus_per_trial > cpus:
-        raise InputError(f"cpus_per_trial: {settings.cpus_per_trial} is not allowed; {cpus:g} CPUs are there")
+        raise InputError(f"cpus_per_trial: {settings.cpus_per_trial} is not allowed; {cpus:g} CPUs are there on a node")
     return wanted
+
+
+def require_shared(storage: Storage) -> None:
+    """Raises InputError for a plain path where the connected cluster has several nodes, each with its own disk."""
+    nodes = sum(n["Alive"] for n in ray.nodes())
+    if nodes > 1 and "://" not in storage.uri:
+        shared = f"a folder that all share as file://{storage.path()}, or a URI such as s3://bucket/results"
+        raise InputError(
+            f"storage: {storage.uri} is a folder of this machine, and the cluster has {nodes} nodes; {shared}"
+        )
 
 
 @contextlib.contextmanager

@@ -88,6 +88,10 @@ def add_lists(group: argparse._ArgumentGroup) -> None:
     """The flags that are neither a number nor a name."""
     group.add_argument("--nesterov", action=argparse.BooleanOptionalAction, help="Nesterov momentum for sgd")
     group.add_argument("--milestones", nargs="+", metavar="EPOCH", help="epochs at which multistep lowers the rate")
+    text = "make the optimizer anew at each milestone, momentum and all"
+    group.add_argument("--fresh-optimizer", action=argparse.BooleanOptionalAction, help=text)
+    text = "hyperparameters that the method declares"
+    group.add_argument("--hyperparameters", nargs="+", metavar="NAME=VALUE", help=text)
 
 
 def fields_of(given: argparse.Namespace) -> dict[str, Any]:
@@ -98,11 +102,21 @@ def fields_of(given: argparse.Namespace) -> dict[str, Any]:
         text = getattr(given, name, None)
         if isinstance(text, str):
             fields[name] = value_of(name, text)
-    if given.nesterov is not None:
-        fields["nesterov"] = given.nesterov
+    for name in ("nesterov", "fresh_optimizer"):
+        if (given_value := getattr(given, name)) is not None:
+            fields[name] = given_value
+    if given.hyperparameters is not None:
+        fields["hyperparameters"] = dict(_named_number(text) for text in given.hyperparameters)
     if given.milestones is not None:
         fields["milestones"] = [number_of("milestones", text, int) for text in given.milestones]
     return fields
+
+
+def _named_number(text: str) -> tuple[str, float]:
+    name, mark, number = text.partition("=")
+    if not mark:
+        raise InputError(f"hyperparameters: {text!r} is not allowed; must be NAME=VALUE")
+    return name, number_of(name, number, float)
 
 
 def value_of(name: str, text: str) -> Any:

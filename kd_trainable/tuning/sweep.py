@@ -148,7 +148,7 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
     from kd_trainable.data.load import load
     from kd_trainable.tuning import driver
     from kd_trainable.tuning.checks import check_kept, check_networks
-    from kd_trainable.tuning.cluster import cluster, gpus_per_trial
+    from kd_trainable.tuning.cluster import cluster, gpus_per_trial, require_shared
     from kd_trainable.tuning.teach import local_device, verified_teacher
 
     base, device = space.spec({}, space.seeds[0]), local_device(settings.gpus_per_trial)
@@ -157,6 +157,8 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
     with cluster(settings) if settings.address else contextlib.nullcontext():
         # all that can be refused is, before anything is written and before a teacher is trained
         gpus_per_trial(settings)
+        if settings.address:
+            require_shared(standing.storage)
         check_networks(space, recipe, facts(base.dataset, settings.data_dir))
         data = load(base.dataset, settings.data_dir)
         verified: list[str] = []

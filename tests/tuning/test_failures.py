@@ -77,7 +77,9 @@ def test_a_run_whose_worker_dies_once_goes_on_to_the_very_same_numbers(
 
 def test_a_run_whose_worker_always_dies_is_lost_after_its_retries(mishaps: tuple[Path, pd.DataFrame]) -> None:
     lost = mishaps[1].loc["always_kills"]
-    assert (lost["attempts"], lost["error"]) == (2, "its worker died 2 times")
+    assert lost["attempts"] == 2
+    assert "worker process has died" in lost["error"]
+    assert "\n" not in lost["error"]
 
 
 def test_the_same_call_tries_again_what_may_not_fail_again(
