@@ -22,16 +22,16 @@ from analysis import frames
 from analysis.grid import ABSENT, Panel, absence, described, heading, panels, percent, seeds, usual, varying
 from analysis.stats import cells
 
-CELL = (0.95, 0.62)  # inches: two lines of text of SIZE points
-SIZE = 9
+CELL = (1.05, 0.62)  # inches: two lines of text of SMALL points, the longer '-52.31 ± 12.34'
+SIZE, SMALL = 9, 8.5
 RANKED = 40  # cells in a ranking; more do not fit a page, and the table has them all
 
 
 def heatmap(runs: pd.DataFrame) -> Figure:
     """Alpha (rows) x temperature (columns), a panel for each mode and each combination of other varying fields.
 
-    Colour and upper number: gain over the baseline in percentage points, one scale over all panels, centred at 0;
-    lower number: mean test accuracy after the last epoch in %. The best by validation is framed, cells without a
+    Colour and upper number: gain over the baseline in percentage points, one scale over all panels, centred at 0,
+    and the sd of the differences by seed; lower number: mean test accuracy after the last epoch in %. The best by validation is framed, cells without a
     finished run are hatched. Where there is no baseline, colours are means; where alpha and temperature were not
     swept as a grid, cells are ranked by mean instead; the title says so. Raises ValueError if no run has finished.
     """
@@ -60,7 +60,8 @@ def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:
     # slim however tall the figure is: aspect counts in widths of the bar
     figure.colorbar(colours, ax=axes, label=unit, aspect=6 * figure.get_figheight(), extend=_extend(table, colours))
     what = "Gain over the baseline in test accuracy" if gains else "Mean test accuracy (no baseline to compare with)"
-    _label_figure(figure, what, table, "Frame", "Upper number: gain; lower: mean (%)." if gains else "")
+    gain = "gain ± sd of the differences by seed" if table["gain_sd"].notna().any() else "gain"
+    _label_figure(figure, what, table, "Frame", f"Upper number: {gain}; lower: mean (%)." if gains else "")
     return figure
 
 
@@ -90,9 +91,19 @@ def _scale(table: pd.DataFrame, gains: bool) -> ScalarMappable:
         means = 100 * table["mean"].dropna()
         return ScalarMappable(Normalize(means.min() - 0.05, means.max() + 0.05), mpl.colormaps["cividis"])
     sizes = 100 * table["gain"].dropna().abs()
-    # one diverged cell, 70 points down, must not paint all the others white: beyond the limit colours saturate
-    limit = sizes.max() if sizes.max() <= 10 * sizes.median() else 4 * sizes.median()
-    return ScalarMappable(Normalize(-max(0.1, limit), max(0.1, limit)), mpl.colormaps["RdBu"])
+    largest, usual_size = sizes.max(), sizes.quantile(0.5, interpolation="lower")
+    # diverged cells, 70 points down, must not paint all the others white: beyond the limit colours saturate
+    limit = largest if largest <= 10 * usual_size else min(largest, max(1.0, 4 * usual_size))
+    limit = max(0.1, limit, 2 * _noise(table))  # nor may noise be painted in full colour
+    return ScalarMappable(Normalize(-limit, limit), mpl.colormaps["RdBu"])
+
+
+def _noise(table: pd.DataFrame) -> float:
+    """The pooled sd of the gains in points, 0 where there is none; without diverged cells, whose seeds lie far apart."""
+    known = table[table["gain_sd"].notna()]
+    known = known[known["gain_sd"] <= 10 * known["gain_sd"].median()]
+    freedom = known["gain_n"] - 1
+    return 100 * math.sqrt((freedom * known["gain_sd"] ** 2).sum() / freedom.sum()) if len(known) else 0.0
 
 
 def _extend(table: pd.DataFrame, colours: ScalarMappable) -> str:
@@ -124,13 +135,17 @@ def _square(ax: Axes, x: int, y: int, cell: Any, colours: ScalarMappable, gains:
         return
     colour = colours.to_rgba(np.array(100 * float(value)))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
-    words = [percent(cell.gain, "+") if gains else "", percent(cell.mean), "" if cell.n == n else f"n={cell.n}"]
+    words = [_gain(cell) if gains else "", percent(cell.mean), "" if cell.n == n else f"n={cell.n}"]
     # black and white are equally legible on a luminance of 0.18
     ink = "black" if _luminance(colour) > 0.18 else "white"
-    ax.text(x, y, "\n".join(filter(None, words)), ha="center", va="center", fontsize=SIZE, color=ink)
+    ax.text(x, y, "\n".join(filter(None, words)), ha="center", va="center", fontsize=SMALL, color=ink)
     if cell.best:
         for edge, line in (("white", 5.0), ("black", 2.5)):  # the white rim shows on a dark cell, the black on a pale
             ax.add_patch(Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=line))
+
+
+def _gain(cell: Any) -> str:
+    return percent(cell.gain, "+") + ("" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}")
 
 
 def _hatched(ax: Axes, x: int, y: int, words: str) -> None:

@@ -24,6 +24,7 @@ DISTILLATION = (
 BLOCK = tuple(name for name in KEY if name not in DISTILLATION)
 # Cells that differ in one of these answer different questions: no one of them is the best.
 COMPARABLE = ("dataset", "student", "epochs", "protocol")
+EXACT = 9  # decimals: means of the same accuracies differ beyond them by the order in which they were summed
 
 
 def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFrame:
@@ -36,18 +37,22 @@ def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFram
     selected_by: mean of what selects, validation_accuracy_last; under protocol published test_accuracy_last,
       which is biased
     gain, gain_sd, gain_n: mean, sd and number of the differences to the baseline of the block, paired by seed
+    lead: selected_by less that of the baseline of the block
     is_baseline: not distilled; the fields of distillation are then missing
     best: highest selected_by of the distilled cells of one data set, student, budget and protocol. Negative
       controls do not compete, nor cells with a run that is not finished, nor those with fewer runs than is usual
+    tied: how many competitors have exactly the best's selected_by, less itself; the first by the spec is the best
+    none_leads: no cell comparable with this one leads its baseline, all having one; controls aside
     """
     runs = _labelled(runs, metric)
     by_cell = runs.groupby("cell")
     table = by_cell.head(1).set_index("cell")[[*KEY, "is_baseline"]]
     table = table.join([_averages(runs), _counts(runs), _gains(runs)])
+    table["lead"] = _leads(runs, table["selected_by"])
     table[["gain_n", "stopped_at"]] = table[["gain_n", "stopped_at"]].astype("Int64")
     table["gain_n"] = table["gain_n"].fillna(0)
     table = table.sort_values([*KEY], ignore_index=True)
-    return table.assign(best=_best(table))
+    return table.join(_best(table)).join(_none_leads(table))
 
 
 def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -102,13 +107,37 @@ def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     return paired.groupby("cell")["gain"].agg(["mean", "std", "count"]).set_axis(["gain", "gain_sd", "gain_n"], axis=1)
 
 
-def _best(table: pd.DataFrame) -> pd.Series:
+def _leads(runs: pd.DataFrame, selected_by: pd.Series) -> pd.Series:
+    by_cell = runs.groupby("cell")
+    block, is_baseline = by_cell["block"].first(), by_cell["is_baseline"].first()
+    baselines = selected_by[is_baseline].set_axis(block[is_baseline])
+    return (selected_by - block.map(baselines)).round(EXACT).mask(is_baseline)
+
+
+def _best(table: pd.DataFrame) -> pd.DataFrame:
+    """best and tied."""
     distilled = table[~table["is_baseline"]]
     recorded = distilled[["n", "n_failed", "n_stopped", "n_unfinished"]].sum(axis=1)
     groups = [distilled[name] for name in COMPARABLE]
     # the lower median: a cell that is ahead of the others by a seed must not be the only one left to compete
     usual = recorded.groupby(groups, dropna=False).transform(lambda n: n.quantile(0.5, interpolation="lower"))
-    genuine = distilled["control"].fillna("none") == "none"
-    competing = distilled[genuine & (recorded >= usual) & distilled["selected_by"].notna()]
-    winners = competing.groupby([*COMPARABLE], dropna=False)["selected_by"].idxmax()
-    return pd.Series(table.index.isin(winners), index=table.index)
+    competing = distilled[_scored(distilled) & (recorded >= usual)].copy()
+    competing["score"] = competing["selected_by"].round(EXACT)
+    scores = competing.groupby([*COMPARABLE], dropna=False)["score"]
+    best = pd.Series(table.index.isin(scores.idxmax()), index=table.index)
+    level = (competing["score"] == scores.transform("max")).astype("Int64")
+    others = level.groupby([competing[name] for name in COMPARABLE], dropna=False).transform("sum") - 1
+    return pd.DataFrame({"best": best, "tied": others.reindex(table.index).where(best, 0)})
+
+
+def _none_leads(table: pd.DataFrame) -> pd.Series:
+    scored = table[~table["is_baseline"] & _scored(table)]
+    leads = scored.groupby([*COMPARABLE], dropna=False)["lead"]
+    compared = leads.transform("count") == leads.transform("size")
+    none_leads = (compared & (leads.transform("max") <= 0)).astype("boolean").fillna(False)
+    return none_leads.reindex(table.index, fill_value=False).astype(bool).rename("none_leads")
+
+
+def _scored(table: pd.DataFrame) -> pd.Series:
+    """Cells with a score to select by that are no negative controls."""
+    return (table["control"].fillna("none") == "none") & table["selected_by"].notna()

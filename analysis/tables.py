@@ -16,9 +16,9 @@ SETTING = ("dataset", "student", "teacher", "method", "convention", "control", "
 def grid_table(runs: pd.DataFrame) -> str:
     """The sweep's answer: caption, baselines, best cells, then alpha x temperature for each mode and varying field.
 
-    A cell reads '84.36 ± 0.21 (+0.52)': per cent of test accuracy after the last epoch, mean and sd over the
-    seeds, and the gain over the baseline in points. Where alpha and temperature were not swept as a grid, one flat
-    table, best first. Says so plainly where no run has finished.
+    A cell reads '84.36 ± 0.21 (+0.52 ± 0.31)': per cent of test accuracy after the last epoch, mean and sd over
+    the seeds, and the gain over the baseline in points, mean and sd of the differences paired by seed. Where alpha
+    and temperature were not swept as a grid, one flat table, best first. Says so plainly where no run has finished.
     """
     table = cells(runs)
     if not table["n"].sum():
@@ -56,7 +56,7 @@ def _role(cell: Any) -> str:
 
 
 def _cell(cell: Any, n: int) -> str:
-    """'84.36 ± 0.21 (+0.52)'; its n where that is 1 or not the usual ``n``; what is missing, and why."""
+    """'84.36 ± 0.21 (+0.52 ± 0.31)'; its n where that is 1 or not the usual ``n``; what is missing, and why."""
     if cell is None or not cell.n:
         return absence(cell) or ABSENT
     notes = [] if pd.isna(cell.gain) else [_gain(cell)]
@@ -71,7 +71,8 @@ def _mean(cell: Any) -> str:
     return percent(cell.mean) + ("" if pd.isna(cell.sd) else f" ± {percent(cell.sd)}")
 
 
-def _gain(cell: Any, spread: str = "") -> str:
+def _gain(cell: Any) -> str:
+    spread = "" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}"
     noun = "seed" if cell.gain_n == 1 else "seeds"
     pairs = "" if cell.gain_n == cell.n else f" on {cell.gain_n} {noun}"
     return percent(cell.gain, "+") + spread + pairs
@@ -97,9 +98,18 @@ def _leaders(table: pd.DataFrame) -> str:
     ]
     best = [_best(row, words) for row, words in zip(rows, _named(table, answer), strict=True) if row.best]
     baselines = baselines or ["Baseline: none was run, so no gains are shown."]
-    missing = "Best: none; no distilled cell has finished all of its runs with a score to select by."
-    missing = "Best: none; nothing was distilled." if table["is_baseline"].all() else missing
-    return "\n".join(f"- {line}" for line in [*baselines, *(best or [missing])])
+    return "\n".join(f"- {line}" for line in [*baselines, *(best or [_no_best(table)])])
+
+
+def _no_best(table: pd.DataFrame) -> str:
+    distilled = table[~table["is_baseline"]]
+    if distilled.empty:
+        return "Best: none; nothing was distilled."
+    missing = "Best: none; no distilled cell has finished all of its runs with a score to select by"
+    if not distilled["n_stopped"].sum():
+        return f"{missing}."
+    way = "the same command without --scheduler finishes them from their checkpoints."
+    return f"{missing}. Some were stopped by a scheduler: {way}"
 
 
 def _named(table: pd.DataFrame, fields: list[str]) -> list[str]:
@@ -108,17 +118,25 @@ def _named(table: pd.DataFrame, fields: list[str]) -> list[str]:
 
 def _baseline(cell: Any, words: str) -> str:
     name = f"Baseline, not distilled ({words})" if words else "Baseline, not distilled"
-    result = f"{_mean(cell)} (n={cell.n}, {_seeds(cell)})" if cell.n else ""
-    return f"{name}: {', '.join(filter(None, [result, absence(cell)]))}"
+    result = f"test {_mean(cell)} (n={cell.n}, {_seeds(cell)})" if cell.n else ""
+    return f"{name}: {', '.join(filter(None, [_validation(cell), result, absence(cell)]))}"
+
+
+def _validation(cell: Any) -> str:
+    unknown = cell.protocol == "published" or pd.isna(cell.selected_by)
+    return "" if unknown else f"validation {percent(cell.selected_by)}"
 
 
 def _best(cell: Any, words: str) -> str:
-    spread = "" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}"
-    gain = "" if pd.isna(cell.gain) else f"{_gain(cell, spread)} over the baseline; "
+    gain = "" if pd.isna(cell.gain) else f"{_gain(cell)} over the baseline; "
     test = f"test {_mean(cell)} ({gain}n={cell.n}, {_seeds(cell)})"
-    if cell.protocol == "published":
-        return f"★ Best by test accuracy, so biased upwards: {words}: {test}"
-    return f"★ Best by validation: {words}: validation {percent(cell.selected_by)}, {test}"
+    published = cell.protocol == "published"
+    by = "test accuracy" if published else "validation"
+    name = f"★ Best by {by}, so biased upwards" if published else f"★ Best by {by}"
+    notes = [f"tied with {cell.tied} other{'s' if cell.tied > 1 else ''}"] if cell.tied else []
+    notes += [f"no distilled cell beats the baseline by {by}"] if cell.none_leads else []
+    name = f"{name} ({'; '.join(notes)})" if notes else name
+    return f"{name}: {words}: {', '.join(filter(None, [_validation(cell), test]))}"
 
 
 def _seeds(cell: Any) -> str:
@@ -130,12 +148,19 @@ def _caption(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     used = seeds(sorted({int(seed) for seed in finished["seed"].dropna()}))
     lines = ["Test accuracy after the last epoch in %: mean ± standard deviation over the seeds."]
     if table["gain"].notna().any():
-        lines.append("In brackets the gain over the undistilled baseline in points, mean of the differences by seed.")
+        spread = "; its own ± is the standard deviation of these paired differences" if _paired(table) else ""
+        lines.append(
+            f"In brackets the gain over the undistilled baseline in points, mean of the differences by seed{spread}."
+        )
     lines += [_selection(table), f"{used.capitalize()}; {_setting(table)}."]
     distilled = finished[finished["method"] != "none"]
     if (distilled["protocol"] != "published").any() and (distilled["teacher_saw_validation"] != "no").any():
         lines.append("The teacher may have trained on the validation images, which flatters what they select.")
     return "\n".join(lines)
+
+
+def _paired(table: pd.DataFrame) -> bool:
+    return bool(table["gain_sd"].notna().any())
 
 
 def _selection(table: pd.DataFrame, short: bool = False) -> str:

@@ -131,7 +131,8 @@ def test_a_full_storage(refused: Refused, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_storage_in_use(refused: Refused, tmp_path: Path, teacher: str) -> None:
-    from kd_trainable.tuning.store import Storage, sole_driver
+    from kd_trainable.tuning.ground import sole_driver
+    from kd_trainable.tuning.store import Storage
 
     with sole_driver(Storage(str(tmp_path / "results"))):
         line = refused("--storage", str(tmp_path / "results"), "--teacher", teacher)

@@ -9,12 +9,9 @@ logits/<folder>/           shards
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +21,6 @@ import pyarrow as pa
 from pyarrow import fs
 
 from kd_trainable.vocabulary import InputError
-
-ROOM_NEEDED = 64 * 2**20  # bytes free on a local results folder before anything starts
 
 
 class Fenced(RuntimeError):
@@ -197,51 +192,6 @@ class RunFolder:
 
     def _checkpoints(self) -> list[str]:
         return [name for name in self.storage.names(self.folder) if name.startswith("checkpoint-")]
-
-
-def require_room(storage: Storage) -> None:
-    """Raises InputError where the results can hardly be written: no room, or no permission. Leaves nothing behind."""
-    if not storage.local:
-        _probe(storage)
-        return
-    folder = Path(storage.root)
-    try:
-        while not folder.exists():
-            folder = folder.parent
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
-    if free < ROOM_NEEDED:
-        raise InputError(f"storage: {storage.root} has {free >> 20} MiB free; at least {ROOM_NEEDED >> 20} MiB needed")
-
-
-def _probe(storage: Storage) -> None:
-    try:
-        storage.write(".probe", b"")
-        storage.delete(".probe")
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"storage: {storage.path()} cannot be written to: {_line(error)}") from None
-
-
-@contextlib.contextmanager
-def sole_driver(storage: Storage) -> Iterator[None]:
-    """Holds a local results folder for one driver at a time; the kernel frees it however the driver ends."""
-    if not storage.local:
-        yield
-        return
-    try:
-        Path(storage.root).mkdir(parents=True, exist_ok=True)
-        file = open(Path(storage.root) / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"storage: {storage.root} is in use by another sweep; wait for it, or stop it") from None
-        yield
 
 
 def _digest(content: bytes) -> str:

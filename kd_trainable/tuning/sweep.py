@@ -13,12 +13,13 @@ import pandas as pd
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import SEARCHERS, Proposer, study_key
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
-from kd_trainable.tuning.store import RunFolder, Storage, require_room, sole_driver
+from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.tuning.study import Remembered, copy_of_study, journal_path, open_study
 from kd_trainable.vocabulary import InputError, nearest
 

@@ -18,7 +18,8 @@ from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import teachers
 from kd_trainable.tuning.facts import facts
-from kd_trainable.tuning.store import Storage, require_room, sole_driver
+from kd_trainable.tuning.ground import require_room, sole_driver
+from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import duration
 
 if TYPE_CHECKING:

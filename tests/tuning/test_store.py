@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from kd_trainable.tuning.store import Fenced, RunFolder, Storage, require_room, sole_driver
+from kd_trainable.tuning.ground import require_room, sole_driver
+from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.vocabulary import InputError
 
 SECOND_DRIVER = """
 import sys, time
-from kd_trainable.tuning.store import Storage, sole_driver
+from kd_trainable.tuning.ground import sole_driver
+from kd_trainable.tuning.store import Storage
 with sole_driver(Storage(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
