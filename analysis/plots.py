@@ -31,9 +31,10 @@ def heatmap(runs: pd.DataFrame) -> Figure:
     """Alpha (rows) x temperature (columns), a panel for each mode and each combination of other varying fields.
 
     Colour and upper number: gain over the baseline in percentage points, one scale over all panels, centred at 0,
-    and the sd of the differences by seed; lower number: mean test accuracy after the last epoch in %. The best by validation is framed, cells without a
-    finished run are hatched. Where there is no baseline, colours are means; where alpha and temperature were not
-    swept as a grid, cells are ranked by mean instead; the title says so. Raises ValueError if no run has finished.
+    and the sd of the differences by seed; lower number: mean test accuracy after the last epoch in %. The best by
+    validation is framed, cells without a finished run are hatched. Where there is no baseline, colours are means;
+    where alpha and temperature were not swept as a grid, cells are ranked by mean instead; the title says so.
+    Raises ValueError if no run has finished.
     """
     table = cells(runs)
     if not table["n"].sum():
@@ -99,9 +100,9 @@ def _scale(table: pd.DataFrame, gains: bool) -> ScalarMappable:
 
 
 def _noise(table: pd.DataFrame) -> float:
-    """The pooled sd of the gains in points, 0 where there is none; without diverged cells, whose seeds lie far apart."""
+    """The pooled sd of the gains in points, 0 if unknown; diverged cells, whose seeds lie far apart, left out."""
     known = table[table["gain_sd"].notna()]
-    known = known[known["gain_sd"] <= 10 * known["gain_sd"].median()]
+    known = known[known["gain_sd"] <= 10 * known["gain_sd"].quantile(0.5, interpolation="lower")]
     freedom = known["gain_n"] - 1
     return 100 * math.sqrt((freedom * known["gain_sd"] ** 2).sum() / freedom.sum()) if len(known) else 0.0
 

@@ -148,10 +148,9 @@ def _caption(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     used = seeds(sorted({int(seed) for seed in finished["seed"].dropna()}))
     lines = ["Test accuracy after the last epoch in %: mean ± standard deviation over the seeds."]
     if table["gain"].notna().any():
-        spread = "; its own ± is the standard deviation of these paired differences" if _paired(table) else ""
-        lines.append(
-            f"In brackets the gain over the undistilled baseline in points, mean of the differences by seed{spread}."
-        )
+        spread = "; the second ± is their standard deviation" if _paired(table) else ""
+        gain = "In brackets the gain over the undistilled baseline in points, mean of the differences paired by seed"
+        lines.append(f"{gain}{spread}.")
     lines += [_selection(table), f"{used.capitalize()}; {_setting(table)}."]
     distilled = finished[finished["method"] != "none"]
     if (distilled["protocol"] != "published").any() and (distilled["teacher_saw_validation"] != "no").any():

@@ -17,10 +17,19 @@ from matplotlib.image import imread
 from analysis.plots import heatmap, save
 
 
-def grid(alphas: int, temperatures: int, modes: tuple[str, ...] = ("kl",), **fields: Any) -> list[dict[str, Any]]:
+def grid(
+    alphas: int, temperatures: int, modes: tuple[str, ...] = ("kl",), noise: float = 0.0, **fields: Any
+) -> list[dict[str, Any]]:
     """A full grid of one seed; the gain grows with alpha and T, from 0.1 points."""
     return [
-        run(0.8 + 0.001 * (a * temperatures + t + 1), 0.8 + a / 100, alpha=a / 10, temperature=2.0**t, mode=m, **fields)
+        run(
+            0.8 + 0.001 * (a * temperatures + t + 1) + noise,
+            0.8 + a / 100,
+            alpha=a / 10,
+            temperature=2.0**t,
+            mode=m,
+            **fields,
+        )
         for m in modes
         for a in range(alphas)
         for t in range(temperatures)
@@ -73,6 +82,24 @@ def test_a_diverged_cell_does_not_wash_out_the_others() -> None:
     figure = heatmap(runs_frame([baseline(0.8, 0.8), *grid(3, 3), run(0.1, 0.1, temperature=99.0, alpha=0.0)]))
     assert figure.axes[-1].get_ylim()[1] < 5
     assert "-70.00\n10.00" in words(panels_of(figure)[0])
+
+
+def test_where_half_of_the_cells_collapsed_the_others_keep_their_colour() -> None:
+    rows = [baseline(0.8 + seed / 100, 0.8, seed=seed) for seed in (0, 1)]
+    for alpha, tests in ((0.1, (0.807, 0.819)), (0.9, (0.28, 0.55))):
+        rows += [run(test, 0.8, alpha=alpha, seed=seed) for seed, test in enumerate(tests)]
+    figure = heatmap(runs_frame(rows))
+    assert figure.axes[-1].get_ylim()[1] < 5
+    assert words(panels_of(figure)[0])[1].startswith("-39.00 ± 18.38")
+
+
+def test_the_sd_of_a_gain_is_shown_and_noise_is_not_painted_in_full_colour() -> None:
+    rows = [baseline(0.8, 0.8, seed=seed) for seed in (0, 1)]
+    rows += [run(test, 0.8, alpha=a, seed=seed) for a in (0.1, 0.9) for seed, test in enumerate((0.79, 0.812))]
+    figure = heatmap(runs_frame(rows))
+    assert words(panels_of(figure)[0]) == ["+0.10 ± 1.56\n80.10"] * 2
+    assert figure.axes[-1].get_ylim()[1] == pytest.approx(2 * 1.556, abs=0.01)
+    assert "gain ± sd of the differences by seed" in all_text(figure).replace("\n", " ")
 
 
 def test_the_title_names_metric_student_data_and_seeds() -> None:
@@ -153,7 +180,10 @@ def test_every_size_fits_its_paper(tmp_path: Path, alphas: int, temperatures: in
 
 
 def test_numbers_stay_inside_their_cells() -> None:
-    figure = heatmap(runs_frame([baseline(0.8, 0.8), *grid(9, 5, ("kl", "mse"))]))
+    rows = [baseline(0.8, 0.8, seed=seed) for seed in (0, 1)]
+    rows += [row for seed in (0, 1) for row in grid(9, 5, ("kl", "mse"), noise=-0.6 + seed * 0.2, seed=seed)]
+    figure = heatmap(runs_frame(rows))
+    assert "-49.90 ± 14.14\n30.10" in words(panels_of(figure)[0])
     FigureCanvasAgg(figure).draw()
     for ax in panels_of(figure):
         across, down = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0)))

@@ -35,18 +35,19 @@ def table_rows(text: str) -> list[list[str]]:
 def test_the_grid() -> None:
     assert table_rows(grid_table(runs_frame(grid()))) == [
         ["", "T=1", "T=2.5"],
-        ["α=0.1", "**★ 83.00 ± 2.83 (+2.00)**", "90.00 ± 0.00 (+9.00)"],
-        ["α=0.5", "81.00 ± 1.41 (+0.00)", "79.50 ± 0.71 (-1.50)"],
+        ["α=0.1", "**★ 83.00 ± 2.83 (+2.00 ± 1.41)**", "90.00 ± 0.00 (+9.00 ± 1.41)"],
+        ["α=0.5", "81.00 ± 1.41 (+0.00 ± 0.00)", "79.50 ± 0.71 (-1.50 ± 0.71)"],
     ]
 
 
 def test_what_stands_above_the_grid() -> None:
     text = grid_table(runs_frame(grid()))
-    assert "- Baseline, not distilled: 81.00 ± 1.41 (n=2, seeds 0, 1)\n" in text
+    assert "- Baseline, not distilled: validation 80.00, test 81.00 ± 1.41 (n=2, seeds 0, 1)\n" in text
     assert (
         "- ★ Best by validation: mode kl, alpha 0.1, temperature 1: validation 85.00, "
         "test 83.00 ± 2.83 (+2.00 ± 1.41 over the baseline; n=2, seeds 0, 1)\n" in text
     )
+    assert "differences paired by seed; the second ± is their standard deviation." in text
     assert "selected by validation accuracy" in text
     assert "Seeds 0, 1; dataset cifar10, student resnet8, teacher resnet18" in text
     assert "epochs 30, protocol holdout" in text
@@ -91,7 +92,58 @@ def test_cells_that_gave_nothing_say_why() -> None:
 
 def test_a_gain_over_some_of_the_seeds_says_so() -> None:
     rows = [baseline(0.80), *seeds_of(run, [0.82, 0.99])]
-    assert "(+2.00 on 1 seed)" in grid_table(runs_frame(rows))
+    text = grid_table(runs_frame(rows))
+    assert "(+2.00 on 1 seed)" in text
+    assert "second ±" not in text
+    rows = [*seeds_of(baseline, [0.80, 0.80]), *seeds_of(run, [0.81, 0.83, 0.99])]
+    assert "(+2.00 ± 1.41 on 2 seeds)" in grid_table(runs_frame(rows))
+
+
+@pytest.mark.parametrize(("alphas", "words"), [([0.1, 0.5], "1 other"), ([0.1, 0.5, 0.9], "2 others")])
+def test_a_tie_is_said_and_the_first_wins(alphas: list[float], words: str) -> None:
+    tied = [
+        run(0.8, validation, alpha=alpha, seed=seed)
+        for index, alpha in enumerate(alphas)  # another order of the seeds sums to another last bit
+        for seed, validation in enumerate([0.7, 0.1, 0.2][index:] + [0.7, 0.1, 0.2][:index])
+    ]
+    worse = seeds_of(run, [0.9, 0.9, 0.9], 0.1, alpha=1.0)
+    assert f"- ★ Best by validation (tied with {words}): mode kl, alpha 0.1" in grid_table(runs_frame(tied + worse))
+
+
+def test_ties_are_counted_among_those_that_compete() -> None:
+    rows = [run(0.8, 0.8, student=student) for student in ("resnet8", "resnet20")]
+    assert "tied" not in grid_table(runs_frame([*rows, run(0.8, 0.8, control="shuffled-teacher")]))
+
+
+@pytest.mark.parametrize(("validation", "beaten"), [(0.84, True), (0.85, True), (0.8502, False)])
+def test_a_baseline_that_no_cell_beats_is_said(validation: float, beaten: bool) -> None:
+    rows = [*seeds_of(baseline, [0.8, 0.8], 0.85), *seeds_of(run, [0.9, 0.9], validation)]
+    rows += seeds_of(run, [0.9, 0.9], 0.8, alpha=0.9)
+    text = grid_table(runs_frame(rows))
+    assert ("Best by validation (no distilled cell beats the baseline by validation): mode kl" in text) == beaten
+    assert ("no distilled cell" in text) == beaten
+
+
+def test_a_baseline_without_a_score_is_not_said_to_be_unbeaten() -> None:
+    rows = [baseline(0.9, 0.9), baseline(0.9, seed=1, status="failed"), run(0.8, 0.8)]
+    text = grid_table(runs_frame(rows))
+    assert "Baseline, not distilled: test 90.00 (n=1, seed 0), 1 failed" in text
+    assert "no distilled cell" not in text
+
+
+def test_under_the_published_protocol_the_test_set_compares_with_the_baseline() -> None:
+    rows = [{**row, "protocol": "published"} for row in (baseline(0.9), run(0.8), run(0.8, alpha=0.9))]
+    text = grid_table(runs_frame(rows))
+    assert "upwards (tied with 1 other; no distilled cell beats the baseline by test accuracy): mode kl" in text
+    assert "Baseline, not distilled: test 90.00 (n=1, seed 0)" in text
+
+
+def test_where_a_scheduler_stopped_every_cell_the_way_to_finish_them_is_said() -> None:
+    stopped = run(0.1, 0.1, status="stopped", epochs_run=3)
+    way = "the same command without --scheduler finishes them from their checkpoints."
+    assert way in grid_table(runs_frame([baseline(0.8, 0.8), stopped]))
+    assert way not in grid_table(runs_frame([baseline(0.8, 0.8), run(0.1, status="failed")]))
+    assert way not in grid_table(runs_frame([run(0.8, 0.8, alpha=0.9), stopped]))
 
 
 def test_modes_have_tables_of_their_own_and_a_missing_temperature_is_kept() -> None:
@@ -141,8 +193,8 @@ def test_other_swept_fields_split_the_grid(field: str, values: tuple[Any, Any]) 
 def test_baselines_are_told_apart_by_what_they_differ_in() -> None:
     rows = [f(0.8, 0.8, alpha=alpha, lr=lr) for f in (run, baseline) for lr in (0.1, 0.2) for alpha in (0.1, 0.5)]
     text = grid_table(runs_frame(rows))
-    assert "Baseline, not distilled (lr 0.1): 80.00" in text
-    assert "Baseline, not distilled (lr 0.2): 80.00" in text
+    assert "Baseline, not distilled (lr 0.1): validation 80.00, test 80.00" in text
+    assert "Baseline, not distilled (lr 0.2): validation 80.00, test 80.00" in text
 
 
 def test_without_alpha_and_temperature_the_table_is_flat_best_first() -> None:
@@ -180,5 +232,5 @@ def test_no_finished_run_is_said_plainly() -> None:
 
 def test_baselines_alone() -> None:
     text = grid_table(runs_frame(seeds_of(baseline, [0.80, 0.82])))
-    assert "Baseline, not distilled: 81.00 ± 1.41" in text
+    assert "Baseline, not distilled: validation 80.00, test 81.00 ± 1.41" in text
     assert "nothing was distilled" in text

@@ -44,7 +44,7 @@ class TestCounts:
         shown.on_trial_error(0, [], trials[2])
         assert "2 done, 0 running, 2 failed of 6" in shown.render().plain
 
-    def test_best_so_far_is_of_distilled_runs_and_names_its_cell(self) -> None:
+    def test_best_so_far_is_of_distilled_runs_and_names_what_selects_and_its_cell(self) -> None:
         shown = view()
         assert "best" not in shown.render().plain
         for name, accuracy, fields in (
@@ -54,7 +54,7 @@ class TestCounts:
             ("d", float("nan"), {}),
         ):
             report(shown, trial(name, **fields), 1, accuracy)
-        assert "best 75.00 % (T=1 α=0.9 mse)" in shown.render().plain
+        assert "best validation 75.00 % (T=1 α=0.9 mse)" in shown.render().plain
 
     def test_a_schedule_is_not_spelt_out(self) -> None:
         assert label(trial("a", temperature=[[0, 1], [5, 4]]).config) == "kl"
