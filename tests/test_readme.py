@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -30,6 +31,19 @@ def test_every_sweep_command_is_understood(command: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "runs of" in done.stdout or "usage:" in done.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_a_student_of_ones_own_lies_in_the_current_folder(tmp_path: Path) -> None:
+    """As README has it: mynets.py beside the person, who gives no PYTHONPATH."""
+    assert "--student mynets:tiny" in README
+    source = "from torch import nn\n\n\ndef tiny(num_classes, in_channels):\n"
+    source += "    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * 64, num_classes))\n"
+    (tmp_path / "mynets.py").write_text(source)
+    command = [sys.executable, str(ROOT / "sweeps/digits_grid.py"), "--student", "mynets:tiny", "--dry-run"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert "34 runs of 20 epochs" in done.stdout
 
 
 def test_every_make_target_exists() -> None:
