@@ -41,6 +41,7 @@ def test_same_table_same_files(
     assert digits_grid() == 0
     first, before = capsys.readouterr(), files(storage / "runs")
     assert "teacher passes over the training images: 1, not 8" in first.err
+    assert len(first.err.splitlines()) == 4  # the plan, the passes, the teacher, the passes made: no view, no terminal
     assert len(before) == 6 * 4
     request.getfixturevalue("nothing_starts")
     began = time.monotonic()

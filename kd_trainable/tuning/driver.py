@@ -82,7 +82,8 @@ def run(job: Job, conductor: Conductor) -> int:
     epochs = job.space.spec({}, job.space.seeds[0]).epochs
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
     brokers = [kept.broker for kept in shared.kept.values()]
-    with environment(TUNE_ENVIRONMENT), View(total, len(conductor.rows), epochs, metric, brokers) as view:
+    aside = contextlib.redirect_stdout(sys.stderr)  # Ray tells of dead workers there, and stdout is for the table
+    with environment(TUNE_ENVIRONMENT), aside, View(total, len(conductor.rows), epochs, metric, brokers) as view:
         try:
             _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
         finally:
