@@ -6,7 +6,7 @@
 # make lock        pin anew what pyproject.toml asks for
 # make gpu         on a GPU machine: a ResNet-18 teacher for CIFAR-10, then the grid under it
 #
-# PYTHON=python3.12 chooses the interpreter; PIP_FLAGS is passed to pip (how to install without CUDA: README.md).
+# PYTHON=python3.12 chooses the interpreter; PIP_FLAGS is passed to pip; RESULTS is the demo's folder.
 
 PYTHON ?= python3
 VENV ?= .venv
