@@ -83,15 +83,17 @@ def run(job: Job, conductor: Conductor) -> int:
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
     brokers = [kept.broker for kept in shared.kept.values()]
     aside = contextlib.redirect_stdout(sys.stderr)  # Ray tells of dead workers there, and stdout is for the table
-    with environment(TUNE_ENVIRONMENT), aside, View(total, len(conductor.rows), epochs, metric, brokers) as view:
-        try:
-            _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
-        finally:
-            job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
-    if conductor.broken is not None:
-        raise InputError(f"storage: {job.storage.path()}: {one_line(conductor.broken)}; then the same command goes on")
-    _require_unchanged(job, shared)
-    return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
+    with contextlib.ExitStack() as ending:
+        for broker in brokers:
+            ending.callback(ray.kill, broker)  # with the shards it holds: a session may see many sweeps
+        with environment(TUNE_ENVIRONMENT), aside, View(total, len(conductor.rows), epochs, metric, brokers) as view:
+            try:
+                _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
+            finally:
+                job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
+        _require_kept(job, conductor)
+        _require_unchanged(job, shared)
+        return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
 
 
 def _tuner(
@@ -194,6 +196,11 @@ def _newest(folder: RunFolder) -> tuple[list[Row], dict[str, Any]]:
             _, history, facts = checkpoint.decode(content)
             return history, facts
     return [], {}
+
+
+def _require_kept(job: Job, conductor: Conductor) -> None:
+    if conductor.broken is not None:
+        raise InputError(f"storage: {job.storage.path()}: {one_line(conductor.broken)}; then the same command goes on")
 
 
 def _require_unchanged(job: Job, shared: Shared) -> None:

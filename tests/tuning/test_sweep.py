@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -135,6 +138,22 @@ class TestTeacherPasses:
         runs = short_sweep(storage, temperature=[2], alpha=0.5, baselines=False, say=said.append)
         assert "teacher passes over the training images: 1 (1 of them kept already), not 3" in said
         assert list(runs["teacher_seconds"]) == [0.0]
+
+
+def brokers() -> list[int]:
+    """Processes of brokers of teacher passes, of this session's cluster."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [process.pid] if process.name().startswith("ray::PassBroker") else []
+    return found
+
+
+def test_nothing_of_a_sweep_stays_in_a_cluster_that_stays(first: tuple[Path, pd.DataFrame]) -> None:
+    until = time.monotonic() + 20
+    while brokers() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert brokers() == []
 
 
 class TestForeignTeacher:
