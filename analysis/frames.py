@@ -30,6 +30,27 @@ def epochs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     return _read(os.fspath(folder), "epochs.parquet", EPOCH_COLUMNS)
 
 
+def sweeps(folder: str | os.PathLike[str]) -> list[str]:
+    """The folders of sweeps that have runs: ``folder`` itself where it is one, else those of a results folder.
+
+    Raises InputError where there are none.
+    """
+    where = os.fspath(folder).rstrip("/")
+    files, path = located(where)
+    there, own = files.get_file_info([path, f"{path}/runs.parquet"])
+    if own.type == fs.FileType.File:
+        return [where]
+    if there.type != fs.FileType.Directory:
+        raise InputError(f"{where}: no such folder; give RESULTS, or a sweep's, RESULTS/sweeps/NAME")
+    inner = files.get_file_info(fs.FileSelector(f"{path}/sweeps", allow_not_found=True))
+    names = sorted(info.base_name for info in inner if info.type == fs.FileType.Directory)
+    found = files.get_file_info([f"{path}/sweeps/{name}/runs.parquet" for name in names])
+    written = [name for name, info in zip(names, found, strict=True) if info.type == fs.FileType.File]
+    if not written:
+        raise InputError(f"{where}: no results; there is neither runs.parquet nor sweeps/NAME/runs.parquet in it")
+    return [f"{where}/sweeps/{name}" for name in written]
+
+
 def typed(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     """``frame`` with exactly ``columns``, in their order, as pandas' nullable types; NaN becomes NA.
 
@@ -37,7 +58,8 @@ def typed(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     """
     missing = [column.name for column in columns if column.name not in frame]
     if missing:
-        raise InputError(f"missing columns (written by another version?): {', '.join(missing)}")
+        first = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
+        raise InputError(f"missing columns: {first}: another version's; the sweep's own command makes its tables anew")
     return pd.DataFrame({column.name: _cast(frame[column.name], column) for column in columns})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +13,7 @@ from analysis.stats import BLOCK, KEY
 SHOWN = tuple(name for name in KEY if name not in ("temperature_schedule", "alpha_schedule"))
 AXES = ("alpha", "temperature")
 ABSENT = "–"
+NOT_GIVEN = {"{}", "[]"}  # a run's own hyperparameters and taps, where it has left them to its method
 
 
 class Level(NamedTuple):
@@ -45,19 +47,23 @@ def level(cell: Any, axis: str) -> Level:
 
 
 def varying(table: pd.DataFrame) -> list[str]:
-    """Fields of ``SHOWN`` in which cells differ; a baseline's lack of a teacher, T, alpha and mode is no difference."""
+    """Fields of ``SHOWN`` in which cells differ.
+
+    That a baseline has no teacher, T, alpha and mode is no difference, nor that a method has none of what another has:
+    attention transfer beside kd at one T does not vary T.
+    """
     distilled = table[~table["is_baseline"]]
-    return [name for name in SHOWN if len(set(_values(table if name in BLOCK else distilled, name))) > 1]
+    return [name for name in SHOWN if _differs(table if name in BLOCK else distilled, name)]
 
 
 def described(table: pd.DataFrame, fields: list[str]) -> list[list[str]]:
     """The words for ``fields`` of each cell, e.g. ['kl', '0.5', '–']."""
-    columns = [[_word(value) for value in _values(table, name)] for name in fields]
+    columns = [[word(value) for value in _values(table, name)] for name in fields]
     return [list(words) for words in zip(*columns, strict=True)] if fields else [[] for _ in range(len(table))]
 
 
 def panels(table: pd.DataFrame) -> list[Panel]:
-    """The distilled cells, one panel for each mode and each combination of the other varying fields.
+    """The distilled cells that have an alpha, one panel for each mode and each combination of the other varying fields.
 
     None where alpha x temperature is the wrong picture: neither was swept while something else was, or a searcher
     drew them so that most of the crossings are empty.
@@ -65,6 +71,9 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     distilled = table[~table["is_baseline"]]
     others = [name for name in varying(table) if name not in (*AXES, "mode")]
     fields = ["mode", *others]
+    all_cells = len(distilled)
+    weighed = [level(cell, "alpha").text != ABSENT for cell in distilled.itertuples(index=False)]
+    distilled = distilled[pd.Series(weighed, distilled.index, dtype=bool)]
     distilled = distilled.sort_values([*others, "mode"], kind="stable")  # so that modes lie side by side
     # by value, not by word: 0.1 and 0.10000001 read alike, and would hide one another
     keys = zip(*(_values(distilled, name) for name in fields), strict=True)
@@ -72,12 +81,12 @@ def panels(table: pd.DataFrame) -> list[Panel]:
     for key, words, cell in zip(keys, described(distilled, fields), distilled.itertuples(index=False), strict=True):
         found.setdefault(key, (heading(fields, words), []))[1].append(cell)
     result = [_panel(text, cells) for text, cells in found.values()]
-    return result if _fits(result, len(distilled)) else []
+    return result if _fits(result, len(distilled), all_cells) else []
 
 
 def heading(fields: list[str], words: list[str]) -> str:
     """Names and values in a line: 'mode kl, student resnet8'; schedules and missing values in the same way."""
-    return ", ".join(f"{name} {word}" for name, word in zip(fields, words, strict=True))
+    return ", ".join(f"{name} {text}" for name, text in zip(fields, words, strict=True))
 
 
 def absence(cell: Any) -> str:
@@ -119,21 +128,45 @@ def _values(table: pd.DataFrame, name: str) -> list[Any]:
     return list(table[name])
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A field's value as a reader sees it: '0.5', '–' for none, 'at.weight 500' for '{"at.weight": 500.0}'."""
     if isinstance(value, Level):
         return value.text
     if pd.isna(value):
         return ABSENT
+    if str(value) in NOT_GIVEN:
+        return "default"
+    if str(value).startswith(("{", "[")):
+        return _listed(str(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _listed(text: str) -> str:
+    try:
+        given = json.loads(text)
+    except ValueError:  # not written by this project: as it stands
+        return text
+    if isinstance(given, dict):
+        return " ".join(f"{name} {word(value)}" for name, value in given.items())
+    return " ".join(map(str, given))
+
+
+def _differs(table: pd.DataFrame, name: str) -> bool:
+    values = _values(table, name)
+    if name in BLOCK or name == "method":
+        return len(set(values)) > 1
+    words = set(zip(table["method"], values, strict=True))
+    has = {value for value in values if word(value) != ABSENT}
+    return len(has) > 1 or len(words) > table["method"].nunique(dropna=False)
 
 
 def _panel(text: str, cells: list[Any]) -> Panel:
     placed = {(level(cell, "alpha"), level(cell, "temperature")): cell for cell in cells}
     alphas, temperatures = ({places[axis] for places in placed} for axis in (0, 1))
-    return Panel(text, _word(cells[0].mode), sorted(alphas), sorted(temperatures), placed)
+    return Panel(text, word(cells[0].mode), sorted(alphas), sorted(temperatures), placed)
 
 
-def _fits(found: list[Panel], cells: int) -> bool:
+def _fits(found: list[Panel], cells: int, all_cells: int) -> bool:
     crossings = sum(len(panel.alphas) * len(panel.temperatures) for panel in found)
     swept = any(len(panel.cells) > 1 for panel in found)
-    return (swept or cells == 1) and crossings <= 2 * cells
+    return (swept or cells == all_cells == 1) and crossings <= 2 * cells

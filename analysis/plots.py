@@ -62,7 +62,10 @@ def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:
     figure.colorbar(colours, ax=axes, label=unit, aspect=6 * figure.get_figheight(), extend=_extend(table, colours))
     what = "Gain over the baseline in test accuracy" if gains else "Mean test accuracy (no baseline to compare with)"
     gain = "gain ± sd of the differences by seed" if table["gain_sd"].notna().any() else "gain"
-    _label_figure(figure, what, table, "Frame", f"Upper number: {gain}; lower: mean (%)." if gains else "")
+    framed = any(cell.best for panel in grids for cell in panel.cells.values())
+    label_figure(
+        figure, what, table, "Frame" if framed else "", f"Upper number: {gain}; lower: mean (%)." if gains else ""
+    )
     return figure
 
 
@@ -171,7 +174,7 @@ def _ranking(table: pd.DataFrame) -> Figure:
     ax.set_axisbelow(True)
     rest = len(finished) - len(shown)
     legend = f"Hollow: baselines. The {rest} lowest are left out." if rest else "Hollow: baselines."
-    _label_figure(figure, "Mean test accuracy (no alpha x T grid in this sweep)", table, "★", legend)
+    label_figure(figure, "Mean test accuracy (no alpha x T grid in this sweep)", table, "★", legend)
     return figure
 
 
@@ -188,8 +191,8 @@ def _label(cell: Any, fields: list[str], words: list[str]) -> str:
     return " ".join(filter(None, [name, text])) or "the one cell"
 
 
-def _label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, legend: str) -> None:
-    """Above: metric, student, data set, budget and seeds; below: what ``mark`` stands for, and the rest to be known."""
+def label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, legend: str) -> None:
+    """Above: metric, student, data set, budget and seeds; below: what ``mark`` stands for, and ``legend``."""
     used = sorted({int(seed) for text in table["seeds"] if text for seed in text.split(", ")})
     student, dataset = (", ".join(sorted(set(table[name].dropna()))) for name in ("student", "dataset"))
     budgets = ", ".join(str(number) for number in sorted(set(table["epochs"].dropna())))
@@ -199,7 +202,7 @@ def _label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, leg
     width = int(figure.get_figwidth() * 10.5)
     title = [textwrap.fill(line, width) for line in (f"{what}, last epoch", setting)]
     figure.suptitle("\n".join(title), fontsize=SIZE + 2)
-    below = f"{mark}: {chosen} " * bool(table["best"].any()) + legend
+    below = f"{mark}: {chosen} " * bool(mark and table["best"].any()) + legend
     figure.supxlabel(textwrap.fill(below, int(width * 1.25)), fontsize=SIZE - 0.5)
 
 

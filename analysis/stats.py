@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from kd_trainable.records import SPEC_COLUMNS
 
@@ -13,6 +18,8 @@ DISTILLATION = (
     "teacher",
     "method",
     "hyperparameters",
+    "taps",
+    "peer",
     "mode",
     "temperature",
     "alpha",
@@ -27,12 +34,20 @@ COMPARABLE = ("dataset", "student", "epochs", "protocol")
 EXACT = 9  # decimals: means of the same accuracies differ beyond them by the order in which they were summed
 
 
+class Gain(NamedTuple):
+    """Mean, sd (by n - 1, missing for n = 1) and number of differences, paired by seed."""
+
+    gain: float
+    gain_sd: float
+    gain_n: int
+
+
 def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFrame:
     """One row a cell, sorted by its spec: the columns of ``KEY`` and these (accuracies are fractions of 1).
 
     mean, sd, n: of ``metric`` over the finished runs (sd by n - 1, missing for n = 1); one stopped early by its
       own patience is finished; failed, lost, unfinished runs and those a scheduler stopped are never averaged
-    seeds: the seeds of those n runs, as text
+    seeds: the seeds of those n runs, as text; by_seed: seed -> ``metric`` of each
     n_failed, n_stopped, n_unfinished (lost ones too), stopped_at: counts, and the furthest epoch of a stopped run
     selected_by: mean of what selects, validation_accuracy_last; under protocol published test_accuracy_last,
       which is biased
@@ -53,6 +68,25 @@ def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFram
     table["gain_n"] = table["gain_n"].fillna(0)
     table = table.sort_values([*KEY], ignore_index=True)
     return table.join(_best(table)).join(_none_leads(table))
+
+
+def paired(cell: Mapping[int, float], reference: Mapping[int, float]) -> Gain | None:
+    """What a cell gained over another one, both as ``by_seed``; None where they share no seed."""
+    gains = [value - reference[seed] for seed, value in cell.items() if seed in reference]
+    if not gains:
+        return None
+    return Gain(float(np.mean(gains)), float(np.std(gains, ddof=1)) if len(gains) > 1 else np.nan, len(gains))
+
+
+def half_width(sd: float, n: int) -> float:
+    """Half of the 95 % interval of a mean, by Student's t: t(0.975, n - 1) sd / sqrt(n). NaN for n < 2."""
+    return float(stdtrit(n - 1, 0.975) * sd / n**0.5) if n > 1 else np.nan
+
+
+def far_off(means: pd.Series) -> pd.Series:
+    """Which cells have diverged: their means lie ten times as far from the median as is usual, and 5 points or more."""
+    apart = (means - means.median()).abs()
+    return apart > 10 * max(0.005, apart.median())
 
 
 def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -80,7 +114,14 @@ def _averages(runs: pd.DataFrame) -> pd.DataFrame:
     valued = runs[runs["value"].notna()].sort_values("seed")
     averages["seeds"] = valued.groupby("cell")["seed"].agg(lambda seeds: ", ".join(map(str, seeds))).astype("string")
     averages["seeds"] = averages["seeds"].fillna("")
+    averages["by_seed"] = pd.Series({cell: _by_seed(runs) for cell, runs in by_cell}, dtype=object)
     return averages
+
+
+def _by_seed(runs: pd.DataFrame) -> dict[int, float]:
+    valued = runs[runs["value"].notna() & runs["seed"].notna()]
+    averaged = valued.groupby("seed", as_index=False)["value"].mean()
+    return {int(seed): float(value) for seed, value in zip(averaged["seed"], averaged["value"], strict=True)}
 
 
 def _counts(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""A sweep's finishing step: table.md and heatmap.png from its runs.
+"""A sweep's finishing step: table.md, and heatmap.png or methods.png, from its runs.
 
 ``python -m analysis.summary RESULTS/sweeps/NAME``
 """
@@ -7,26 +7,43 @@ from __future__ import annotations
 
 import sys
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from analysis import frames
+from analysis.dots import dots
+from analysis.layout import layout
 from analysis.plots import heatmap, save
+from analysis.stats import cells
 from analysis.tables import grid_table
 from kd_trainable.vocabulary import InputError
 
 
 def summarise(folder: str) -> str:
-    """Writes ``table.md`` and ``heatmap.png`` into a sweep's folder (a path or a URI) and returns the table.
+    """Writes ``table.md`` and its pictures into a sweep's folder (a path or a URI) and returns the table.
 
-    Where no run has finished the table says so, and a picture of an earlier time is removed. Raises InputError
-    where ``runs.parquet`` cannot be read.
+    ``methods.png`` where methods, students or training tricks were swept, ``heatmap.png`` where alpha and temperature
+    were, or nothing else fits. Where no run has finished the table says so; a picture of an earlier time that no
+    longer fits is removed. Raises InputError where ``runs.parquet`` cannot be read.
     """
     runs = frames.runs(folder)
     text = grid_table(runs)
     frames.write(folder, "table.md", text.encode())
-    if runs.loc[runs["status"] == "finished", "test_accuracy_last"].notna().any():
-        save(heatmap(runs), folder)
-    else:
-        frames.remove(folder, "heatmap.png")
+    drawn = _pictures(runs)
+    for name in ("heatmap.png", "methods.png"):
+        if name in drawn:
+            save(drawn[name], folder, name)
+        else:
+            frames.remove(folder, name)
     return text
+
+
+def _pictures(runs: pd.DataFrame) -> dict[str, Figure]:
+    if not runs.loc[runs["status"] == "finished", "test_accuracy_last"].notna().any():
+        return {}
+    shown = layout(cells(runs))
+    lines = {"methods.png": dots(runs)} if shown.methods or shown.sheets else {}
+    return lines | ({"heatmap.png": heatmap(runs)} if shown.panels or not lines else {})
 
 
 def main(arguments: list[str]) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kd_trainable.methods import METHODS
+from kd_trainable.terms import softened
+
 
 class Column(NamedTuple):
     """One column of a table: pandas dtype, unit ('' where it has none), and what it means in a sentence."""
@@ -18,8 +21,10 @@ SPEC_COLUMNS = (
     Column("dataset", "string", "", "data set"),
     Column("teacher", "string", "", "teacher network; missing for a baseline, which has none"),
     Column("student", "string", "", "student network"),
-    Column("method", "string", "", "distillation method, or 'none' for the undistilled baseline"),
+    Column("method", "string", "", "distillation method, several joined by +, or 'none' for the undistilled baseline"),
     Column("hyperparameters", "string", "", "the method's own hyperparameters as JSON"),
+    Column("taps", "string", "", "[METHOD=]STUDENT:TEACHER that were compared, as JSON; []: the method's own"),
+    Column("peer", "string", "", "network of the second student of mutual learning; missing: the student's own"),
     Column("mode", "string", "", "distance between teacher and student: cse, kl, mse, logit_mse"),
     Column("temperature", "Float64", "", "softening T; missing where the run has none or a schedule"),
     Column("alpha", "Float64", "", "balance of the two losses, read by the convention; missing where it is a schedule"),
@@ -27,22 +32,35 @@ SPEC_COLUMNS = (
     Column("alpha_schedule", "string", "", "[[epoch, alpha], ...] as JSON where alpha changes in the run"),
     Column("convention", "string", "", "how alpha and T give the weights: hinton, unscaled, additive, hard_lambda"),
     Column("control", "string", "", "negative control: none, shuffled-teacher, uniform-teacher"),
-    Column("optimizer", "string", "", "sgd, adam, adamw"),
-    Column("lr", "Float64", "", "learning rate at its highest"),
+    Column("optimizer", "string", "", "sgd, adam, adamw, adadelta"),
+    Column("lr", "Float64", "", "learning rate at its highest, before linear_scaling"),
     Column("momentum", "Float64", "", "momentum of sgd"),
     Column("nesterov", "boolean", "", "Nesterov momentum"),
-    Column("weight_decay", "Float64", "", "weight decay on every parameter"),
-    Column("schedule", "string", "", "learning rate schedule: constant, multistep, cosine"),
+    Column("rho", "Float64", "", "decay of adadelta's averages"),
+    Column("weight_decay", "Float64", "", "weight decay, of every parameter unless no_bias_decay"),
+    Column("schedule", "string", "", "learning rate schedule: constant, multistep, step, cosine, one_cycle, plateau"),
     Column("milestones", "string", "epochs", "epochs at which multistep multiplies the rate by gamma, as JSON"),
-    Column("gamma", "Float64", "", "factor of multistep at each milestone"),
+    Column("step_epochs", "Int64", "epochs", "schedule step multiplies the rate by gamma every so many epochs"),
+    Column("plateau_patience", "Int64", "epochs", "plateau does so after so many epochs without a better monitor"),
+    Column("gamma", "Float64", "", "factor of multistep, step and plateau"),
     Column("warmup_epochs", "Int64", "epochs", "linear warm-up, step by step"),
-    Column("fresh_optimizer", "boolean", "", "the optimizer is made anew at each milestone"),
+    Column("fresh_optimizer", "boolean", "", "the optimizer is made anew at each milestone or step"),
     Column("epochs", "Int64", "epochs", "budget: passes over the training split"),
     Column("batch_size", "Int64", "images", "images a step"),
     Column("augment", "string", "", "views: none, flip, crop4, crop4+flip"),
+    Column("random_erasing", "Float64", "", "share of the training images with an erased box"),
+    Column("cutout", "Int64", "pixels", "side of the square cut out of every training image; 0 is off"),
+    Column("mixup", "Float64", "", "parameter of mixup's Beta distribution; 0 is off"),
     Column("normalization", "string", "", "which mean and std the pixels are normalised with"),
     Column("label_smoothing", "Float64", "", "smoothing of the hard labels"),
-    Column("patience", "Int64", "epochs", "early stopping: epochs without a better validation accuracy; 0 is off"),
+    Column("dropout", "Float64", "", "dropout before the last layer"),
+    Column("init", "string", "", "initial weights of convolutions and linear layers: default, xavier, kaiming"),
+    Column("pretrained", "boolean", "", "whether the student starts from torchvision's pretrained weights"),
+    Column("zero_gamma", "boolean", "", "whether the last batch norm of every residual block starts at 0"),
+    Column("no_bias_decay", "boolean", "", "whether biases and norms are left out of weight decay"),
+    Column("linear_scaling", "boolean", "", "whether lr is multiplied by batch_size / 256"),
+    Column("patience", "Int64", "epochs", "early stopping: epochs without a better monitor; 0 is off"),
+    Column("monitor", "string", "", "accuracy or loss, on held-out images; under published on test images: biased"),
     Column("protocol", "string", "", "holdout: a validation split selects; published: test tracked, biased"),
     Column("precision", "string", "", "float32 or bf16 (autocast; weights and losses stay float32)"),
     Column("seed", "Int64", "", "seed of initialisation and of the stream of images"),
@@ -86,13 +104,22 @@ EPOCH_COLUMNS = (
     Column("train_loss", "Float64", "", "weighted sum that was minimised, mean over the epoch's images"),
     Column("hard_loss", "Float64", "", "cross-entropy with the labels, mean over the epoch's images"),
     Column(
-        "soft_loss", "Float64", "", "distance to the teacher, unweighted (KL for cse), mean over the epoch's images"
+        "soft_loss",
+        "Float64",
+        "",
+        "distance of kd or of an own method, unweighted (KL for cse), mean over the images",
+    ),
+    *(
+        Column(f"{name}_loss", "Float64", "", f"distance of method {name}, unweighted, mean over the epoch's images")
+        for name in METHODS
+        if not softened(name)
     ),
     Column("train_accuracy", "Float64", "", "accuracy on the training images as they went by"),
     Column("validation_loss", "Float64", "", "cross-entropy on the held-out images"),
     Column("validation_accuracy", "Float64", "", "accuracy on the held-out images"),
     Column("test_loss", "Float64", "", "cross-entropy on the test images"),
     Column("test_accuracy", "Float64", "", "accuracy on the test images"),
+    Column("peer_test_accuracy", "Float64", "", "accuracy of mutual learning's second student on the test images"),
     Column("epoch_seconds", "Float64", "s", "time of the epoch with its evaluation, without waiting for the teacher"),
     Column("images_per_second", "Float64", "1/s", "training images a second, evaluation left out"),
 )

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kd_trainable import taps
 from kd_trainable.data import DATASETS, VIEWS
-from kd_trainable.methods import METHODS
 from kd_trainable.models import MODELS
+from kd_trainable.terms import ALSO_OWN, DOTTED, check_method, declared, entry, is_hyperparameter, own_term
 from kd_trainable.vocabulary import InputError, require_known
 
 if TYPE_CHECKING:
     from kd_trainable.spec import RunSpec
 
-DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-ALSO_OWN = ", or your own as package.module:callable"
 MODES = ("cse", "kl", "mse", "logit_mse")
 CONTROLS = ("none", "shuffled-teacher", "uniform-teacher")
-OPTIMIZERS = ("sgd", "adam", "adamw")
-SCHEDULES = ("constant", "multistep", "cosine")
+OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
+SCHEDULES = ("constant", "multistep", "step", "cosine", "one_cycle", "plateau")
+INITS = ("default", "xavier", "kaiming")
+MONITORS = ("accuracy", "loss")
 PROTOCOLS = ("holdout", "published")
 PRECISIONS = ("float32", "bf16")
 
@@ -43,13 +43,14 @@ CONVENTIONS = {
 NAMES: dict[str, tuple[Iterable[str], bool]] = {
     "dataset": (DATASETS, True),
     "student": (MODELS, True),
-    "method": (("none", *METHODS), True),
     "mode": (MODES, False),
     "convention": (CONVENTIONS, False),
     "control": (CONTROLS, False),
     "optimizer": (OPTIMIZERS, False),
     "schedule": (SCHEDULES, False),
     "augment": (VIEWS, False),
+    "init": (INITS, False),
+    "monitor": (MONITORS, False),
     "normalization": ((), False),  # its names are the data set's own
     "protocol": (PROTOCOLS, False),
     "precision": (PRECISIONS, False),
@@ -60,10 +61,17 @@ RANGES: dict[str, Range] = {
     "temperature": (lambda v: v > 0, "must be > 0"),
     "lr": (lambda v: v > 0, "must be > 0"),
     "momentum": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
+    "rho": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
     "weight_decay": (lambda v: v >= 0, "must be >= 0"),
     "gamma": (lambda v: 0 < v <= 1, "must be in (0, 1]"),
     "label_smoothing": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
+    "random_erasing": (lambda v: 0 <= v <= 1, "must be in [0, 1], the share of images"),
+    "mixup": (lambda v: v >= 0, "must be >= 0 (0 is off)"),
+    "dropout": (lambda v: 0 <= v < 1, "must be in [0, 1)"),
     "alpha": (lambda v: v >= 0, "must be >= 0"),
+    "cutout": (lambda v: v >= 0, "must be a whole number of pixels >= 0 (0 is off)"),
+    "step_epochs": (lambda v: v >= 1, "must be a whole number >= 1"),
+    "plateau_patience": (lambda v: v >= 1, "must be a whole number >= 1"),
     "epochs": (lambda v: v >= 1, "must be a whole number >= 1"),
     "batch_size": (lambda v: v >= 1, "must be a whole number >= 1"),
     "warmup_epochs": (lambda v: v >= 0, "must be a whole number >= 0"),
@@ -71,7 +79,7 @@ RANGES: dict[str, Range] = {
     "seed": (lambda v: 0 <= v < 2**63, "must be a whole number >= 0, and below 2^63"),
 }
 GIVEN = ("temperature", "modes")  # what the engine gives every method beside its own hyperparameters
-INTEGERS = {"epochs", "batch_size", "warmup_epochs", "patience", "seed"}
+INTEGERS = {"epochs", "batch_size", "warmup_epochs", "patience", "seed", "cutout", "step_epochs", "plateau_patience"}
 FLOATS = RANGES.keys() - INTEGERS
 
 
@@ -83,6 +91,7 @@ def check(spec: RunSpec) -> None:
     _alpha(spec)
     _schedule(spec)
     _hyperparameters(spec)
+    taps.check(spec.method, spec.taps)
     _size(spec)
 
 
@@ -93,6 +102,9 @@ def refuse(name: str, value: Any, allowed: str) -> InputError:
 
 def known_name(name: str, value: str) -> None:
     """Raises InputError unless ``value`` is a name that field ``name`` may hold."""
+    if name == "method":
+        check_method(value)
+        return
     known, own = NAMES[name]
     if own and DOTTED.fullmatch(value):
         return
@@ -100,12 +112,14 @@ def known_name(name: str, value: str) -> None:
 
 
 def _names(spec: RunSpec) -> None:
+    check_method(spec.method)
     for name in NAMES:
         if name != "normalization":
             known_name(name, getattr(spec, name))
-    if spec.teacher and not DOTTED.fullmatch(spec.teacher):
-        require_known("teacher", spec.teacher, MODELS, ALSO_OWN)
-    if spec.dataset in DATASETS:
+    for name in ("teacher", "peer"):
+        if (value := getattr(spec, name)) and not DOTTED.fullmatch(value):
+            require_known(name, value, MODELS, ALSO_OWN)
+    if spec.dataset in DATASETS and DATASETS[spec.dataset].normalizations:
         require_known("normalization", spec.normalization, DATASETS[spec.dataset].normalizations)
 
 
@@ -140,28 +154,44 @@ def _schedule(spec: RunSpec) -> None:
         raise refuse("milestones", list(spec.milestones), "must be rising whole numbers >= 1")
     if spec.warmup_epochs and spec.warmup_epochs >= spec.epochs:
         raise refuse("warmup_epochs", spec.warmup_epochs, f"must be less than epochs ({spec.epochs})")
+    if spec.warmup_epochs and spec.schedule == "one_cycle":
+        raise refuse("warmup_epochs", spec.warmup_epochs, "schedule one_cycle warms up by itself; give 0")
     if spec.nesterov and spec.optimizer == "sgd" and spec.momentum == 0:
         raise refuse("nesterov", "true", "needs momentum > 0")
-    if spec.patience and spec.protocol != "holdout":
-        raise refuse("patience", spec.patience, "early stopping looks at held-out images; use protocol holdout")
 
 
 def _hyperparameters(spec: RunSpec) -> None:
-    declared = METHODS[spec.method].hyperparameters if spec.method in METHODS else spec.hyperparameters
+    known = declared(spec.method)
     for name, value in spec.hyperparameters.items():
-        if not declared:
-            raise refuse("hyperparameters", repr(name), f"method {spec.method} has none")
+        if not own_term(spec.method) or is_hyperparameter(name):
+            if not known:
+                raise refuse("hyperparameters", repr(name), f"method {spec.method} has none")
+            require_known("hyperparameters", name, known)
         if name in GIVEN:
             raise refuse("hyperparameters", repr(name), f"a method is given {name} by the field of that name")
-        require_known("hyperparameters", name, declared)
         if not math.isfinite(value):
             raise refuse("hyperparameters", f"{name}={value:g}", "must be a finite number")
+        if is_hyperparameter(name):
+            _in_range(name, value)
+
+
+def _in_range(name: str, value: float) -> None:
+    """Every hyperparameter of the table is at least 0; a temperature is more, and a switch is 0 or 1."""
+    term, _, own = name.partition(".")
+    if own == entry(term).train_mode and value not in (0, 1):
+        raise refuse("hyperparameters", f"{name}={value:g}", "must be 0 or 1")
+    if value < 0 or (own == "temperature" and value == 0):
+        raise refuse("hyperparameters", f"{name}={value:g}", f"must be {'>' if own == 'temperature' else '>='} 0")
 
 
 def _size(spec: RunSpec) -> None:
-    if spec.dataset not in DATASETS:
+    known = DATASETS.get(spec.dataset)
+    if known is None or not known.train_images:
         return  # its size is known when it is loaded
-    images = training_images(DATASETS[spec.dataset].train_images, spec.protocol)
+    images = training_images(known.train_images, spec.protocol)
+    if spec.cutout >= min(known.shape[1:]):
+        side = " x ".join(map(str, known.shape[1:]))
+        raise refuse("cutout", spec.cutout, f"must be less than the images' side; {spec.dataset}'s are {side}")
     if spec.batch_size > images:
         raise refuse("batch_size", spec.batch_size, f"{spec.dataset} has {images} training images")
 

@@ -11,13 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from kd_trainable.data import VIEWS
-from kd_trainable.data.stream import epoch_views
+from kd_trainable.vocabulary import Pixels
 
 DIGEST_SIZE = 32
 
 
 class Shard(NamedTuple):
-    """One teacher pass over the training split: the pixels of (seed, epoch), or of one view of every image."""
+    """One teacher pass over the training split: the pixels of (seed, epoch), or of one view of every image.
+
+    How they look is for kd_trainable.data.pixels to say.
+    """
 
     seed: int = -1
     epoch: int = -1
@@ -36,32 +39,30 @@ class Shard(NamedTuple):
         found = re.fullmatch(r"seed-(\d+)-epoch-(\d+)\.npy", name)
         return cls(int(found[1]), int(found[2])) if found else None
 
-    def views(self, images: int, augment: str) -> np.ndarray:
-        """The view of every image, int64 [N] by index."""
-        if self.view >= 0:
-            return np.full(images, self.view, np.int64)
-        return epoch_views(self.seed, self.epoch, images, VIEWS[augment])
 
-
-def passes(seeds: Sequence[int], epochs: int, augment: str, there: Container[str] = ()) -> tuple[list[Shard], bool]:
+def passes(seeds: Sequence[int], epochs: int, pixels: Pixels, there: Container[str] = ()) -> tuple[list[Shard], bool]:
     """The teacher passes that runs over these seeds and epochs need, in the order they are needed; whether a table's.
 
     ``there``: the files that are kept already. A full table among them serves a shorter sweep too.
     """
-    table = [Shard(view=view) for view in range(VIEWS[augment])]
-    if uses_table(seeds, epochs, augment) or all(shard.file in there for shard in table):
+    table = _table(pixels)
+    if uses_table(seeds, epochs, pixels) or (pixels.finite and all(shard.file in there for shard in table)):
         return table, True
     return [Shard(seed, epoch) for epoch in range(epochs) for seed in seeds], False
 
 
-def uses_table(seeds: Sequence[int], epochs: int, augment: str) -> bool:
-    """Whether the full table of views is cheaper than a pass for every seed and epoch."""
-    return len(seeds) * epochs >= VIEWS[augment]
+def uses_table(seeds: Sequence[int], epochs: int, pixels: Pixels) -> bool:
+    """Whether there can be a full table of views, and it is cheaper than a pass for every seed and epoch."""
+    return pixels.finite and len(seeds) * epochs >= VIEWS[pixels.augment]
 
 
-def shards_of(seed: int, epoch: int, augment: str, table: bool) -> list[Shard]:
+def shards_of(seed: int, epoch: int, pixels: Pixels, table: bool) -> list[Shard]:
     """The shards that one epoch of one run reads."""
-    return [Shard(view=view) for view in range(VIEWS[augment])] if table else [Shard(seed, epoch)]
+    return _table(pixels) if table else [Shard(seed, epoch)]
+
+
+def _table(pixels: Pixels) -> list[Shard]:
+    return [Shard(view=view) for view in range(VIEWS[pixels.augment])]
 
 
 def encode(logits: np.ndarray) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,20 +16,35 @@ from typing import Any, no_type_check
 
 from kd_trainable.methods import METHODS
 from kd_trainable.rules import CONVENTIONS, FLOATS, INTEGERS, NAMES, check
-from kd_trainable.vocabulary import InputError, nearest
+from kd_trainable.taps import uses_features
+from kd_trainable.terms import (
+    all_hyperparameters,
+    declared,
+    entry,
+    hyperparameters_of,
+    is_hyperparameter,
+    softened,
+    taught,
+    terms,
+)
+from kd_trainable.values import BOOLEANS, LISTS, plain, typed
+from kd_trainable.vocabulary import InputError, Pixels, nearest, require_known
 
 ENGINE_NUMERICS = 1
 
 Schedule = tuple[tuple[int, float], ...]
-DISTILLATION_FIELDS = ("teacher", "hyperparameters", "mode", "temperature", "alpha", "convention", "control")
-SCHEDULABLE = ("temperature", "alpha")
-BOOLEANS = ("nesterov", "fresh_optimizer")
+SOFTENING_FIELDS = ("mode", "temperature", "alpha", "convention")
+DISTILLATION_FIELDS = ("teacher", "hyperparameters", "taps", "peer", "control", *SOFTENING_FIELDS)
+TORCHVISION = "torchvision:"  # torchvision:NAME is a network of a library, not a person's own
 DROPPED_WITHOUT = {  # a field that cannot matter unless another field has one of these values
     "momentum": ("optimizer", ("sgd",)),
     "nesterov": ("optimizer", ("sgd",)),
+    "rho": ("optimizer", ("adadelta",)),
     "milestones": ("schedule", ("multistep",)),
-    "gamma": ("schedule", ("multistep",)),
-    "fresh_optimizer": ("schedule", ("multistep",)),
+    "step_epochs": ("schedule", ("step",)),
+    "plateau_patience": ("schedule", ("plateau",)),
+    "gamma": ("schedule", ("multistep", "step", "plateau")),
+    "fresh_optimizer": ("schedule", ("multistep", "step")),
 }
 
 
@@ -48,6 +62,8 @@ class RunSpec:
     student: str = "conv5x5"
     method: str = "kd"
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    taps: tuple[str, ...] = ()
+    peer: str = ""
     mode: str = "kl"
     temperature: float | Schedule = 4.0
     alpha: float | Schedule = 0.9
@@ -57,25 +73,38 @@ class RunSpec:
     lr: float = 0.1
     momentum: float = 0.9
     nesterov: bool = False
+    rho: float = 0.9
     weight_decay: float = 5e-4
     schedule: str = "cosine"
     milestones: tuple[int, ...] = ()
+    step_epochs: int = 45
+    plateau_patience: int = 10
     gamma: float = 0.1
     warmup_epochs: int = 0
     fresh_optimizer: bool = False
     epochs: int = 30
     batch_size: int = 128
     augment: str = "crop4+flip"
+    random_erasing: float = 0.0
+    cutout: int = 0
+    mixup: float = 0.0
     normalization: str = "dataset"
     label_smoothing: float = 0.0
+    dropout: float = 0.0
+    init: str = "default"
+    pretrained: bool = False
+    zero_gamma: bool = False
+    no_bias_decay: bool = False
+    linear_scaling: bool = False
     patience: int = 0
+    monitor: str = "accuracy"
     protocol: str = "holdout"
     precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            object.__setattr__(self, f.name, _typed(f.name, getattr(self, f.name)))
+            object.__setattr__(self, f.name, typed(f.name, getattr(self, f.name)))
         if self.method == "none":
             for name in DISTILLATION_FIELDS:
                 object.__setattr__(self, name, DEFAULTS[name])
@@ -83,28 +112,74 @@ class RunSpec:
 
     @property
     def distilled(self) -> bool:
-        """Whether the run has a teacher."""
+        """Whether the student learns from another network too."""
         return self.method != "none"
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The distances that the method adds to the cross-entropy with the labels."""
+        return terms(self.method)
+
+    @property
+    def taught(self) -> bool:
+        """Whether the run has a frozen teacher."""
+        return taught(self.method)
+
+    @property
+    def mutual(self) -> bool:
+        """Whether a second student trains beside the first."""
+        return any(entry(term).peer for term in self.terms)
+
+    @property
+    def live(self) -> bool:
+        """Whether the teacher must run at every step, since kept logits do not hold what a term compares."""
+        return any(uses_features(term, self.taps) and not entry(term).peer for term in self.terms)
+
+    @property
+    def pixels(self) -> Pixels:
+        """What is done to the training images."""
+        return Pixels(self.augment, self.random_erasing, self.cutout, self.mixup)
+
     def weights(self, epoch: int) -> tuple[float, float]:
-        """(hard_weight, soft_weight) in the given epoch, counted from 0."""
-        if not self.distilled:
+        """(hard_weight, soft_weight) in the given epoch, counted from 0; the latter is of the softened terms."""
+        if not any(softened(term) for term in self.terms):
             return 1.0, 0.0
         return weights(self.convention, value_at(self.alpha, epoch), value_at(self.temperature, epoch), self.mode)
 
+    def term_weight(self, term: str, epoch: int) -> float:
+        """What a term's distance is multiplied by in the given epoch."""
+        if softened(term):
+            return self.weights(epoch)[1]
+        return hyperparameters_of(term, self.hyperparameters)["weight"]
+
     def flat(self) -> dict[str, Any]:
         """The fields as plain JSON values: what Tune's config, spec.json and the columns are made of."""
-        return {k: _plain(v) for k, v in asdict(self).items()}
+        return {k: plain(v) for k, v in asdict(self).items()}
 
     def matters(self) -> dict[str, Any]:
         """The fields that can matter and differ from their default: what is hashed, beside the fingerprints."""
-        drop = set() if self.distilled else set(DISTILLATION_FIELDS)
-        if self.mode == "logit_mse" and self.method == "kd":  # a person's own method may read T nonetheless
-            drop.add("temperature")
-        for name, (other, values) in DROPPED_WITHOUT.items():
-            if getattr(self, other) not in values:
-                drop.add(name)
-        return {k: v for k, v in self.flat().items() if k not in drop and v != _plain(DEFAULTS[k])}
+        drop, known = irrelevant(self.flat()), declared(self.method)
+        given = {**self.flat(), "hyperparameters": {k: v for k, v in self.hyperparameters.items() if v != known.get(k)}}
+        return {k: v for k, v in given.items() if k not in drop and v != plain(DEFAULTS[k])}
+
+
+def irrelevant(flat: Mapping[str, Any]) -> set[str]:
+    """The fields that cannot matter to a run of these fields."""
+    named = terms(flat["method"])
+    dropped = set() if named else set(DISTILLATION_FIELDS)
+    if not taught(flat["method"]):
+        dropped |= {"teacher", "control"}
+    if not any(entry(term).peer for term in named):
+        dropped.add("peer")
+    if not any(softened(term) for term in named):
+        dropped |= set(SOFTENING_FIELDS)
+    if not any(uses_features(term, tuple(flat["taps"])) for term in named):
+        dropped.add("taps")
+    # a person's own method may read T nonetheless
+    if flat["mode"] == "logit_mse" and all(term == "kd" for term in named if softened(term)):
+        dropped.add("temperature")
+    dropped |= {name for name, (other, values) in DROPPED_WITHOUT.items() if flat[other] not in values}
+    return dropped | ({"monitor"} if not flat["patience"] and flat["schedule"] != "plateau" else set())
 
 
 def spec_id(spec: RunSpec, data_fingerprint: str, teacher_fingerprint: str = "") -> str:
@@ -112,7 +187,7 @@ def spec_id(spec: RunSpec, data_fingerprint: str, teacher_fingerprint: str = "")
     named = {
         "fields": spec.matters(),
         "data": data_fingerprint,
-        "teacher": teacher_fingerprint if spec.distilled else "",
+        "teacher": teacher_fingerprint if spec.taught else "",
         "numerics": {"engine": ENGINE_NUMERICS, **_method_numerics(spec)},
         "sources": _sources(spec),
     }
@@ -147,68 +222,14 @@ def source_hash(field: str, name: str) -> str:
 
 
 def _method_numerics(spec: RunSpec) -> dict[str, int]:
-    return {spec.method: METHODS[spec.method].numerics} if spec.method in METHODS else {}
+    return {term: METHODS[term].numerics for term in spec.terms if term in METHODS}
 
 
 def _sources(spec: RunSpec) -> dict[str, str]:
-    named = {name: getattr(spec, name) for name in ("dataset", "student", "method", "teacher")}
-    return {value: source_hash(name, value) for name, value in named.items() if ":" in value}
-
-
-def _typed(name: str, value: Any) -> Any:
-    """``value`` as the one type that field has, so that 1 and 1.0, a list and a tuple, hash alike."""
-    try:
-        if name in SCHEDULABLE and isinstance(value, list | tuple):
-            return tuple((_integer(e), _number(v)) for e, v in value)
-        if name in FLOATS:
-            return _number(value)
-        if name in INTEGERS:
-            return _integer(value)
-        if name == "milestones":
-            return tuple(_integer(v) for v in ([value] if isinstance(value, str) else value))
-        if name == "hyperparameters":
-            return {str(k): _number(v) for k, v in sorted(dict(value).items())}
-        if name in BOOLEANS:
-            return _boolean(value)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name}: {value!r} is not allowed; must be {_kind(name)}") from None
-    return str(value)
-
-
-def _kind(name: str) -> str:
-    """In words, what a field holds."""
-    if name in SCHEDULABLE:
-        return "a number, or a schedule [[0, value], [epoch, value], ...]"
-    kinds = {"milestones": "whole numbers", "hyperparameters": "a mapping of names to numbers"}
-    kinds |= dict.fromkeys(BOOLEANS, "true or false")
-    return kinds.get(name, "a whole number" if name in INTEGERS else "a number")
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise ValueError(value)
-    return float(value) + 0.0  # -0.0 is 0.0
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, str):
-        return int(value)
-    whole = int(value)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or whole != value:
-        raise ValueError(value)
-    return whole
-
-
-def _boolean(value: Any) -> bool:
-    if str(value).lower() not in ("true", "false"):  # numpy's and JSON's too
-        raise ValueError(value)
-    return str(value).lower() == "true"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    named = [(name, getattr(spec, name)) for name in ("dataset", "student", "teacher", "peer")]
+    named += [("method", term) for term in spec.terms]
+    ours = (value for value in named if ":" in value[1] and not value[1].startswith(TORCHVISION))
+    return {value: source_hash(name, value) for name, value in ours}
 
 
 DEFAULTS: dict[str, Any] = {f.name: ({} if f.name == "hyperparameters" else f.default) for f in fields(RunSpec)}
@@ -216,11 +237,13 @@ FIELDS = tuple(DEFAULTS)
 
 
 def require_field(name: str) -> None:
-    """Raises InputError unless ``name`` is a field of RunSpec."""
-    if name not in FIELDS:
+    """Raises InputError unless ``name`` is a field of RunSpec, or a hyperparameter of a method, METHOD.NAME."""
+    if "." in name and not is_hyperparameter(name):
+        require_known("hyperparameters", name, all_hyperparameters())
+    if "." not in name and name not in FIELDS:
         raise InputError(f"{name}: no such field{nearest(name, FIELDS)}; fields: {', '.join(FIELDS)}")
 
 
 assert set(FIELDS) == FLOATS | INTEGERS | NAMES.keys() | {
-    "milestones", "hyperparameters", "teacher", *BOOLEANS,
+    "hyperparameters", "method", "teacher", "peer", *BOOLEANS, *LISTS,
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Loss mode x temperature x alpha on CIFAR-10: soft cross-entropy against squared error of softened probabilities.
 
-Source: Joonyoung Yi's KD-pytorch (EXP0 to EXP4, VGG-16 -> four conv layers). Its cells (T=16, mse) were never filled
-in by the authors; published fills them too. The teacher there was never put in eval mode while it taught; ours is.
+Source: Alluka-L's Knowledge-Distilling (EXP0 to EXP4, VGG-16 -> four conv layers). Five of its cells, T=16 with mse,
+were blank and filled in later; published runs them too. The teacher there was never put in eval mode while it taught;
+ours is.
 Cost: published is for GPUs; quick is one alpha per experiment and few epochs, some hours on two CPU cores.
 """
 

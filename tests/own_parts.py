@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -100,3 +101,37 @@ def logit_distance(student: Outputs, teacher: Outputs, batch: Batch, *, hyperpar
     """A method of one's own, with a hyperparameter of its own."""
     distance = (student.logits - teacher.logits).square().mean()
     return hyperparameters.get("power", 1.0) * distance / torch.tensor(10.0)
+
+
+def _generated(name: str, shape: tuple[int, int, int], train: int, test: int) -> ImageData:
+    """Five classes, each a pattern of its own under noise."""
+    generator = np.random.default_rng(11)
+    patterns = generator.integers(60, 196, (5, *shape))
+
+    def split(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(count) % 5
+        noise = generator.normal(0, 40, (count, *shape))
+        return np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8), labels
+
+    (train_images, train_labels), (test_images, test_labels) = split(train), split(test)
+    statistics = ((0.5,) * shape[0], (0.25,) * shape[0])
+    return ImageData(
+        name,
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        tuple("abcde"),
+        {"dataset": statistics, "per_image": statistics, "unit": statistics},
+        {"source": "generated"},
+    )
+
+
+def few_colours() -> ImageData:
+    """60 generated colour images of 32 x 32, in the place of CIFAR."""
+    return _generated("few colours", (3, 32, 32), 60, 20)
+
+
+def few_letters() -> ImageData:
+    """60 generated grey images of 28 x 28, in the place of EMNIST."""
+    return _generated("few letters", (1, 28, 28), 60, 20)

@@ -21,6 +21,9 @@ LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports it
     "kd_trainable.resolve": 1,
     "kd_trainable.rules": 1,
     "kd_trainable.spec": 1,
+    "kd_trainable.taps": 1,
+    "kd_trainable.terms": 1,
+    "kd_trainable.values": 1,
     "kd_trainable.data": 2,
     "kd_trainable.methods": 2,
     "kd_trainable.models": 2,
@@ -34,7 +37,9 @@ LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports it
 }
 TABLES = {"kd_trainable.data", "kd_trainable.methods", "kd_trainable.models"}  # of names, in their __init__
 FOR_ANALYSIS = {"kd_trainable.records", "kd_trainable.vocabulary"}
-WITHOUT_TORCH = {f"kd_trainable.{name}" for name in ("records", "resolve", "rules", "shards", "spec")}
+WITHOUT_TORCH = {
+    f"kd_trainable.{name}" for name in ("records", "resolve", "rules", "shards", "spec", "taps", "terms", "values")
+}
 TORCHES = {"torch", "torchvision", "safetensors", "jaxtyping"}
 LONGEST = 250
 

@@ -15,6 +15,8 @@ from kd_trainable.tuning.command import Preset, parse
 
 OWN_METHOD = {"method": "own_parts:logit_distance"}
 STEPS = {"schedule": "multistep", "milestones": [1]}
+STILL = {"lr": 1e-9}  # learns nothing: the first epoch's accuracy stays the best, while the loss still falls a little
+FEATURES = {"method": "pkt", "taps": ["embedding:0"]}
 # field -> (what it is set to, what else a run has for it to matter)
 CHANGED: dict[str, tuple[Any, dict[str, Any]]] = {
     "temperature": (2.0, {}),
@@ -25,24 +27,49 @@ CHANGED: dict[str, tuple[Any, dict[str, Any]]] = {
     "student": ("own_parts:linear", {}),
     "method": ("own_parts:logit_distance", {}),
     "hyperparameters": ({"power": 3.0}, OWN_METHOD),
+    "taps": (["embedding:1"], FEATURES),
+    "peer": ("own_parts:linear", {"method": "dml"}),
     "optimizer": ("adam", {}),
+    "rho": (0.5, {"optimizer": "adadelta"}),
     "lr": (0.02, {}),
     "momentum": (0.5, {}),
     "nesterov": (True, {}),
     "weight_decay": (0.1, {}),
     "schedule": ("constant", {}),
     "milestones": ([2], STEPS),
+    "step_epochs": (1, {"schedule": "step"}),
+    "plateau_patience": (1, {"schedule": "plateau", **STILL}),
     "gamma": (0.5, STEPS),
     "fresh_optimizer": (True, STEPS),
     "warmup_epochs": (1, {}),
     "batch_size": (32, {}),
     "augment": ("flip", {}),
+    "random_erasing": (1.0, {}),
+    "cutout": (4, {}),
+    "mixup": (1.0, {}),
     "normalization": ("other", {}),
+    "dropout": (0.5, {}),
+    "init": ("xavier", {}),
+    "zero_gamma": (True, {"student": "resnet8"}),
+    "no_bias_decay": (True, {"weight_decay": 0.1}),
+    "linear_scaling": (True, {}),
     "label_smoothing": (0.2, {}),
-    "patience": (1, {"lr": 1e-9}),  # learns nothing, so the first epoch stays the best
+    "patience": (1, STILL),
+    "monitor": ("loss", {"patience": 1, "lr": 1e-5}),
     "precision": ("bf16", {}),
 }
 OF_THE_WHOLE_SWEEP = {"dataset", "teacher", "protocol", "epochs", "seed"}
+NEEDS_WEIGHTS = {"pretrained"}  # which are torchvision's: see test_start.py
+
+
+def cells() -> list[dict[str, Any]]:
+    """Every changed cell, and the one that it is compared with, each once."""
+    both = ([{**further, field: value}, further] for field, (value, further) in CHANGED.items())
+    found: list[dict[str, Any]] = []
+    for cell in (cell for pair in both for cell in pair):
+        if cell not in found:
+            found.append(cell)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +78,9 @@ def swept(
 ) -> tuple[Path, pd.DataFrame]:
     """One sweep of which each cell differs from another in one field: its storage, and its runs."""
     storage = tmp_path_factory.mktemp("keys")
-    changed = [{**further, field: value} for field, (value, further) in CHANGED.items()]
-    cells = [*changed, *({}, OWN_METHOD, STEPS, {"lr": 1e-9})]
     runs = short_sweep(
         storage,
-        blocks=[{name: [value] for name, value in cell.items()} for cell in cells],
+        blocks=[{name: [value] for name, value in cell.items()} for cell in cells()],
         dataset="own_parts:few_digits",
         teacher_recipe={"student": "own_parts:linear", "epochs": 2, "augment": "none"},
         baselines=False,
@@ -85,14 +110,14 @@ def test_a_run_with_it_differs_from_the_one_without(field: str, swept: tuple[Pat
 
 def test_the_table_says_what_each_run_was_given(swept: tuple[Path, pd.DataFrame]) -> None:
     _, runs = swept
-    assert len(runs) == len(CHANGED) + 4 - 1  # one with a method of one's own is there twice
+    assert len(runs) == len(cells())
     by_field = {field: value for field, (value, _) in CHANGED.items() if isinstance(value, str | float | int)}
     for field, value in by_field.items():
         assert value in list(runs[field].dropna()), field
 
 
 def test_no_field_is_left_out() -> None:
-    assert CHANGED.keys() | OF_THE_WHOLE_SWEEP == set(FIELDS)
+    assert CHANGED.keys() | OF_THE_WHOLE_SWEEP | NEEDS_WEIGHTS == set(FIELDS)
 
 
 def test_every_field_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +131,9 @@ def test_every_field_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_a_whole_sweep_shares_reaches_its_runs(swept: tuple[Path, pd.DataFrame]) -> None:
     _, runs = swept
     for field, value in (("dataset", "own_parts:few_digits"), ("teacher", "own_parts:linear"), ("seed", 3)):
-        assert set(runs[field]) == {value}
+        assert set(runs[field].dropna()) == {value}
     assert set(runs["protocol"]) == {"holdout"}
+    taught = runs["method"].ne("dml")  # mutual learning has no teacher
+    assert runs.loc[taught, "teacher"].notna().all()
+    assert runs.loc[taught, "teacher_fingerprint"].notna().all()
     assert runs["teacher_fingerprint"].nunique() == 1

@@ -190,7 +190,7 @@ def test_ctrl_c(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> Non
     assert "Traceback" not in err
     *_, said = err.splitlines()
     assert said.startswith("stopped; nothing is lost. To go on: ")
-    assert said.endswith(f"python sweeps/digits_grid.py {' '.join(command.argv)}")
+    assert re.search(rf"python[\d.]* sweeps/digits_grid\.py {re.escape(' '.join(command.argv))}$", said)
     finished = {name: files(command.storage / "runs" / name) for name in command.finished()}
     under_way = command.under_way()
     status, _, err = command.finish()

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from kd_trainable.data.images import ImageData
+from kd_trainable.data.images import ImageData, Normalization
+from kd_trainable.data.pixels import Looks, mixed
 from kd_trainable.data.split import holdout
-from kd_trainable.data.views import normalise, render
+from kd_trainable.data.views import normalise
 from kd_trainable.vocabulary import require_known
 
 
@@ -21,7 +22,7 @@ class Inputs:
     """Images stay uint8; on the CPU they are views of the arrays given, so that trials share one copy in memory.
 
     ``train`` and ``validation`` are the rows of the split in ``images``; an image's index in the training split
-    is its place in ``train``.
+    is its place in ``train``. ``colour`` is what a hole in an image is filled with: the data set's mean, in bytes.
     """
 
     images: Tensor  # uint8 [N, C, H, W], all training images
@@ -32,6 +33,7 @@ class Inputs:
     validation: Int64[Tensor, " v"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    colour: UInt8[Tensor, " C"]
     classes: int
     channels_last: bool
 
@@ -45,12 +47,14 @@ class Inputs:
         """Labels of the training split, by index."""
         return self.labels[self.train]
 
-    def training_pixels(
-        self, indices: Int64[Tensor, " B"], views: Int64[Tensor, " B"], augment: str
-    ) -> Float[Tensor, "B C H W"]:
-        """Images of the training split by index, each in its view, as a network takes them."""
+    def training_pixels(self, indices: Int64[Tensor, " B"], looks: Looks) -> Float[Tensor, "B C H W"]:
+        """Images of the training split by index, as they look, and as a network takes them."""
+        own, mix = self._unmixed(indices, looks), looks.mix(indices)
+        return own if mix is None else mixed(own, self._unmixed(mix.partners, looks), mix.shares)
+
+    def _unmixed(self, indices: Int64[Tensor, " B"], looks: Looks) -> Float[Tensor, "B C H W"]:
         images = self.images[self.train[indices]]
-        return self.as_input(render(images, views, augment))
+        return self.as_input(looks.shown(images, indices, self.colour))
 
     def as_input(self, images: Tensor) -> Float[Tensor, "B C H W"]:
         """uint8 images [B, C, H, W] as a network takes them."""
@@ -71,6 +75,7 @@ def make_inputs(
         "test_labels": data.test_labels,
         "train": train,
         "validation": validation,
+        "colour": colour_of(next(iter(data.normalizations.values()))),
     }
     tensors = {name: shared_tensor(array).to(device) for name, array in put.items()}
     return Inputs(mean=mean, std=std, classes=len(data.classes), channels_last=channels_last, **tensors)
@@ -81,6 +86,12 @@ def split_of(labels: np.ndarray, classes: int, protocol: str) -> tuple[np.ndarra
     if protocol == "holdout":
         return holdout(labels, classes)
     return np.arange(len(labels)), np.arange(0)
+
+
+def colour_of(normalization: Normalization) -> UInt8[np.ndarray, " C"]:
+    """The mean of the pixels as bytes. Of the data set's first normalization, so of the same whoever looks."""
+    mean, _ = normalization
+    return np.rint(255 * np.clip(mean, 0, 1)).astype(np.uint8)
 
 
 def shared_tensor(array: np.ndarray) -> Tensor:

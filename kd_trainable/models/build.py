@@ -10,16 +10,22 @@ from torch import nn
 
 from kd_trainable.models import MODELS
 from kd_trainable.resolve import accepted, require_returned, resolve, takes_any
+from kd_trainable.spec import TORCHVISION
 
 _KIND = "a callable that returns a torch.nn.Module"
 
 
 def build(name: str, num_classes: int, in_channels: int, field: str = "model") -> nn.Module:
-    """The network ``name``: a line of the table or anyone's own ``package.module:callable``, [B, C, H, W] -> [B, K].
+    """The network ``name``, [B, C, H, W] -> [B, K].
 
+    A line of the table, torchvision's classifier as ``torchvision:NAME``, or anyone's own ``package.module:callable``.
     The builder is given whichever of ``num_classes`` and ``in_channels`` it accepts. Raises InputError, in one
     line that names ``field``, for a name that leads nowhere and for a builder that gives no network.
     """
+    if name.startswith(TORCHVISION):
+        from kd_trainable.models.library import classifier  # importing torchvision takes a second
+
+        return classifier(field, name, num_classes, in_channels)
     builder = resolve(field, name, MODELS, _KIND)
     given = accepted(field, name, builder, {"num_classes": num_classes, "in_channels": in_channels}, _KIND)
     network = _call_open(builder, given) if takes_any(builder) else builder(**given)

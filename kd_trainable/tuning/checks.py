@@ -6,32 +6,56 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import make_inputs, wants_channels_last
-from kd_trainable.engine.plain import resolve_method
+from kd_trainable.engine.distances import given_to, make_terms, require_finite
+from kd_trainable.engine.features import outputs
 from kd_trainable.engine.process import free_cache
 from kd_trainable.models.build import build
+from kd_trainable.models.start import require_start
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Teacher
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import one_line
-from kd_trainable.vocabulary import DatasetEntry, InputError
+from kd_trainable.vocabulary import Batch, DatasetEntry, InputError, Pixels
 
 LARGEST_DISAGREEMENT = 4.0  # roundings of float16: another device or version may round the float32 forward otherwise
 
 
 def check_networks(space: Space, recipe: RunSpec | None, known: DatasetEntry) -> None:
     """Raises InputError unless every student, and the teacher to be trained, maps the data's images to its classes."""
-    for method in space.values("method"):
-        if method != "none":
-            resolve_method(method)
-    for name in space.values("student"):
-        require_shape("student", name, known.shape, known.classes)
+    for field in ("student", "peer"):
+        for name in filter(None, space.values(field)):
+            require_shape(field, name, known.shape, known.classes)
     if recipe is not None:
         require_shape("teacher", recipe.student, known.shape, known.classes)
+    teacher_name = recipe.student if recipe is not None else str(space.fixed.get("teacher", ""))
+    networks: dict[str, nn.Module] = {}
+    for spec in space.samples(("method", "taps", "student", "init", "pretrained", "zero_gamma")):
+        require_terms(replace(spec, teacher=teacher_name) if spec.taught else spec, networks, known)
+
+
+def require_terms(spec: RunSpec, networks: dict[str, nn.Module], known: DatasetEntry) -> None:
+    """Raises InputError unless the method's terms fit student and teacher, and are finite on random images.
+
+    ``networks``: those built so far, by name; a teacher's weights do not matter here.
+    """
+    require_start(spec.student, init=spec.init, pretrained=spec.pretrained, zero_gamma=spec.zero_gamma)
+    for name in {spec.student, spec.teacher} - {"", *networks}:
+        networks[name] = build(name, known.classes, known.shape[0], "teacher" if name == spec.teacher else "student")
+    student, teacher = networks[spec.student].eval(), networks[spec.teacher].eval() if spec.live else None
+    example = torch.randn(4, *known.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for term in make_terms(spec, student, teacher, example):
+            ours = outputs(student, example, [pair.student for pair in term.pairs])
+            other = student if teacher is None else teacher
+            theirs = outputs(other, example, [pair.teacher for pair in term.pairs] if teacher is not None else [])
+            batch = Batch(torch.zeros(4, dtype=torch.int64), torch.arange(4))
+            require_finite(term.name, term(ours, theirs, batch, given_to(term.name, spec, 0)))
 
 
 @torch.inference_mode()
@@ -48,23 +72,28 @@ def require_shape(field: str, name: str, shape: tuple[int, int, int], classes: i
 
 
 def check_kept(
-    storage: Storage, folders: Iterable[tuple[str, str]], found: Teacher, data: ImageData, protocol: str, device: str,
+    storage: Storage,
+    folders: Iterable[tuple[str, Pixels]],
+    found: Teacher,
+    data: ImageData,
+    protocol: str,
+    device: str,
     say: Callable[[str], None],
-) -> None:  # fmt: skip
-    """Compares entries of a kept shard in each (folder, augment) with a live forward; drops folders that differ."""
-    for folder, augment in folders:
+) -> None:
+    """Compares entries of a kept shard in each (folder, pixels) with a live forward; drops folders that differ."""
+    for folder, pixels in folders:
         there = [s for name in storage.names(folder) if (s := shards.Shard.of_file(name)) is not None]
         if not there:
             continue
         content = storage.read(f"{folder}/{there[-1].file}") or b""
-        if not _agrees(content, there[-1], found, data, protocol, augment, device):
+        if not _agrees(content, there[-1], found, data, protocol, pixels, device):
             say(f"kept logits in {storage.path(folder)} are not this teacher's: computed anew")
             storage.delete_folder(folder)
     free_cache(device)
 
 
 def _agrees(
-    content: bytes, shard: shards.Shard, found: Teacher, data: ImageData, protocol: str, augment: str, device: str
+    content: bytes, shard: shards.Shard, found: Teacher, data: ImageData, protocol: str, pixels: Pixels, device: str
 ) -> bool:
     try:
         kept = shards.decode(content)
@@ -75,7 +104,7 @@ def _agrees(
     )
     inputs = replace(inputs, mean=found.card.mean, std=found.card.std)
     module = teacher.rebuild(found.card, found.arrays).to(device)
-    return logits.disagreement(module, inputs, augment, shard, kept) <= LARGEST_DISAGREEMENT
+    return logits.disagreement(module, inputs, pixels, shard, kept) <= LARGEST_DISAGREEMENT
 
 
 def _by(shape: tuple[int, ...]) -> str:

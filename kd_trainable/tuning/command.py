@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kd_trainable.rules import refuse
-from kd_trainable.tuning.flags import SINGLE, SWEPT, Formatter, Parser, add_lists, fields_of, number_of, value_of
+from kd_trainable.terms import all_hyperparameters
+from kd_trainable.tuning.flags import (
+    SINGLE,
+    SWEPT,
+    Formatter,
+    Parser,
+    add_hyperparameters,
+    add_lists,
+    fields_of,
+    number_of,
+    value_of,
+)
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Block, Space
 from kd_trainable.vocabulary import InputError, require_known
@@ -51,7 +62,8 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
 
 
 def _parser(name: str, doc: str, presets: Mapping[str, Preset]) -> Parser:
-    about = "\n".join(f"  {preset:<12}{p.about}" for preset, p in presets.items())
+    width = max(map(len, presets)) + 2
+    about = "\n".join(f"  {preset:<{width}}{p.about}" for preset, p in presets.items())
     parser = Parser(
         prog=f"{name}.py",
         description=f"{doc.strip()}\n\npresets (flags override their values):\n{about}",
@@ -68,6 +80,7 @@ def _parser(name: str, doc: str, presets: Mapping[str, Preset]) -> Parser:
         space.add_argument(f"--{flag}", metavar=metavar, help=text)
     space.add_argument("--seeds", nargs="+", metavar="S", help="replicates: every cell runs on each seed")
     space.add_argument("--no-baselines", action="store_true", help="leave the undistilled runs out")
+    add_hyperparameters(parser)
     _add_teacher(parser)
     _add_execution(parser)
     return parser
@@ -112,8 +125,7 @@ def _add_execution(parser: Parser) -> None:
 
 def _question(preset: Preset, given: argparse.Namespace) -> tuple[Space, Settings]:
     fields, blocks = dict(preset.fields), [dict(block) for block in preset.blocks]
-    for flag in SWEPT:
-        name = flag.replace("-", "_")
+    for name in [*(flag.replace("-", "_") for flag in SWEPT), *all_hyperparameters()]:
         if (texts := getattr(given, name)) is not None:
             _override(name, [value_of(name, text) for text in texts], fields, blocks)
     fields |= fields_of(given)

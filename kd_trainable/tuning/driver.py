@@ -35,7 +35,7 @@ from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.tuning.text import one_line
 from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
 from kd_trainable.tuning.view import View
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import InputError, Pixels
 
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
@@ -79,7 +79,7 @@ def run(job: Job, conductor: Conductor) -> int:
     gpus = gpus_per_trial(settings)
     shared = _share(job, gpus > 0)
     total = _total(job, conductor)
-    epochs = job.space.spec({}, job.space.seeds[0]).epochs
+    epochs = job.space.base.epochs
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
     brokers = [kept.broker for kept in shared.kept.values()]
     aside = contextlib.redirect_stdout(sys.stderr)  # Ray tells of dead workers there, and stdout is for the table
@@ -101,7 +101,7 @@ def _tuner(
 ) -> tune.Tuner:
     settings = job.settings
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost run has its error in its row
-    epochs = job.space.spec({}, job.space.seeds[0]).epochs
+    epochs = job.space.base.epochs
     metric, past = settings.metric(job.space), list(conductor.rows.values())
     scheduler = SCHEDULERS[settings.scheduler](metric, epochs, past, conductor.hear_cause)
     trainable = tune.with_parameters(DistillationTrial, shared={"shared": shared})
@@ -134,7 +134,7 @@ def _share(job: Job, gpu: bool) -> Shared:
         data_fingerprint=job.names.data,
         teacher=None if found is None else ray.put(found.arrays),
         card=None if found is None else found.card,
-        kept={} if found is None else {a: _keep(job, found, a) for a in job.space.values("augment")},
+        kept={} if found is None else {p: _keep(job, found, p) for p in job.space.kept_pixels()},
         threads=job.settings.cpus_per_trial,
         gpu=gpu,
         metric=job.settings.metric(job.space),
@@ -143,20 +143,20 @@ def _share(job: Job, gpu: bool) -> Shared:
     )
 
 
-def _keep(job: Job, found: Teacher, augment: str) -> Kept:
+def _keep(job: Job, found: Teacher, pixels: Pixels) -> Kept:
     """Where the logits of one augmentation are kept, and the broker of its passes."""
-    base, folder = job.space.spec({}, job.space.seeds[0]), kept_folder(job.space, job.names, found.card, augment)
-    needed, table = passes(job.space.seeds, base.epochs, augment, set(job.storage.names(folder)))
+    base, folder = job.space.base, kept_folder(job.space, job.names, found.card, pixels)
+    needed, table = passes(job.space.seeds, base.epochs, pixels, set(job.storage.names(folder)))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # not on a spot node
     lasting = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
     broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, needed)
     return Kept(broker, folder, table)
 
 
-def kept_folder(space: Space, names: Names, card: Card, augment: str) -> str:
+def kept_folder(space: Space, names: Names, card: Card, pixels: Pixels) -> str:
     """Where a sweep's kept logits lie in the storage."""
-    protocol = space.spec({}, space.seeds[0]).protocol
-    return f"logits/{logits.folder_name(card, names.data, protocol, augment)}"
+    protocol = space.base.protocol
+    return f"logits/{logits.folder_name(card, names.data, protocol, pixels)}"
 
 
 def _total(job: Job, conductor: Conductor) -> int:

@@ -13,13 +13,15 @@ import torch
 from kd_trainable import logits, shards
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
-from kd_trainable.engine.plain import PlainRun, make_student
+from kd_trainable.engine.evaluate import autocast
+from kd_trainable.engine.plain import PlainRun
 from kd_trainable.engine.process import prepare_process
+from kd_trainable.engine.student import make_student
 from kd_trainable.rules import training_images
-from kd_trainable.spec import RunSpec
+from kd_trainable.spec import RunSpec, irrelevant
 from kd_trainable.tuning.checks import check_networks
 from kd_trainable.tuning.cluster import gpus_per_trial
-from kd_trainable.tuning.facts import facts
+from kd_trainable.tuning.facts import ABSENT, facts_without_download
 from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random
 from kd_trainable.tuning.settings import Settings
@@ -44,24 +46,26 @@ class Pace:
 
 
 def dry_run(name: str, space: Space, settings: Settings) -> str:
-    """The text of --dry-run. Starts nothing, writes nothing, needs no data, teacher or network."""
+    """The text of --dry-run. Starts nothing, writes nothing, downloads nothing, needs no teacher."""
     require_name(name)
-    standing = stand(space, settings)
+    standing = stand(space, settings, facts_without_download(space.base.dataset, settings.data_dir))
     space = with_teacher(space, standing, settings)
     if not settings.address:
         gpus_per_trial(settings)
     recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
-    check_networks(space, recipe, facts(space.spec({}, space.seeds[0]).dataset, settings.data_dir))
+    check_networks(space, recipe, standing.known)
     cells = _cells(name, space, settings, standing)
     listed = Space(space.fixed, [{k: [v] for k, v in cell.items()} for cell in cells], space.seeds, space.baselines)
     runs = grid_runs(listed, standing.names)
     done = {n for n, r in results_of(standing.storage, runs).items() if counts_as_done(r, settings.scheduler)}
     if standing.teacher_missing or settings.rerun:
-        done = {n for n in done if not runs[n].distilled and not settings.rerun}
+        done = {n for n in done if not runs[n].taught and not settings.rerun}
     epochs = next(iter(runs.values())).epochs
     lines = [f"{name}: {len(runs)} runs of {epochs} epochs on seeds {' '.join(map(str, space.seeds))}"]
     lines += _listing(listed, runs, done, standing)
-    lines.append(f"done already: {len(done)} of {len(runs)} runs")
+    absent = standing.known.fingerprint == ABSENT
+    note = f" (as far as can be told before {space.base.dataset} is downloaded)" if absent else ""
+    lines.append(f"done already: {len(done)} of {len(runs)} runs{note}")
     if settings.searcher == "optuna":
         lines.append(
             f"optuna proposes the {settings.num_samples} cells as it goes; the ones above stand for their cost"
@@ -98,10 +102,9 @@ def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing
 
 
 def _words(spec: RunSpec, names: Iterable[str]) -> str:
-    shown = [n for n in names if spec.distilled or n in ("student", "lr", "batch_size")]
-    if spec.mode == "logit_mse":
-        shown = [n for n in shown if n != "temperature"]
-    words = [f"{n} {_short(getattr(spec, n))}" for n in shown if n != "method"]
+    missing = irrelevant(spec.flat()) | (set() if spec.distilled else {"method"})
+    shown = [n for n in names if n not in missing and ("." not in n or n.partition(".")[0] in spec.terms)]
+    words = [f"{n} {_short(spec.hyperparameters[n] if '.' in n else getattr(spec, n))}" for n in shown]
     return "  ".join(([] if spec.distilled else ["baseline"]) + words) or spec.student
 
 
@@ -114,13 +117,12 @@ def _cost(
 ) -> list[str]:
     if not pending:
         return ["nothing to start"]
-    device, base = local_device(settings.gpus_per_trial), space.spec({}, space.seeds[0])
-    known = facts(base.dataset, settings.data_dir)
+    device, known = local_device(settings.gpus_per_trial), standing.known
     before = torch.get_num_threads()
     prepare_process(settings.cpus_per_trial)
-    students = sum(_run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
-    missing = passes.needed - passes.kept if any(spec.distilled for spec in pending) else 0
-    teaching = missing * _pass_seconds(space, settings, standing, known, device) if missing else 0.0
+    # mutual learning trains two
+    students = sum((1 + spec.mutual) * _run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
+    teaching = _teaching_seconds(space, settings, standing, pending, passes, device)
     torch.set_num_threads(before)  # the teacher is trained before the runs, on all threads
     at_once = _at_once(settings, device)
     training = 0.0
@@ -147,7 +149,7 @@ _PACES: dict[tuple[Any, ...], Pace] = {}
 
 def pace_of(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
     """The pace of a spec's steps, measured once for all specs that take the same time."""
-    what = (spec.student, spec.precision, spec.batch_size, spec.augment, spec.optimizer, torch.get_num_threads())
+    what = (spec.student, spec.precision, spec.batch_size, spec.pixels, spec.optimizer, torch.get_num_threads())
     if what not in _PACES:
         _PACES[what] = _measure(spec, known, device)
     return _PACES[what]
@@ -156,7 +158,14 @@ def pace_of(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
 def _measure(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
     images = STEPS_TIMED * spec.batch_size
     inputs = _random_inputs(spec, known, images, device)
-    short = replace(spec, method="none", protocol="published", epochs=4, patience=0, warmup_epochs=0, lr=1e-6)
+    plain: dict[str, Any] = {
+        "method": "none",
+        "protocol": "published",
+        "patience": 0,
+        "warmup_epochs": 0,
+        "pretrained": False,
+    }
+    short = replace(spec, **plain, epochs=4, lr=1e-6, schedule="constant", milestones=())
     run = PlainRun(short, inputs)
     rows = [run.step_epoch() for _ in range(4)]  # the first ones warm up
     train = min(1 / row["images_per_second"] for row in rows)
@@ -173,17 +182,29 @@ def _random_inputs(spec: RunSpec, known: DatasetEntry, images: int, device: str)
     return make_inputs(data, "published", spec.normalization, device, wants_channels_last(device, spec.precision))
 
 
-def _pass_seconds(space: Space, settings: Settings, standing: Standing, known: DatasetEntry, device: str) -> float:
+def _teaching_seconds(
+    space: Space, settings: Settings, standing: Standing, pending: Sequence[RunSpec], passes: Passes, device: str
+) -> float:
+    """What the teacher costs while it teaches: passes that are kept, in float32, and those of live teachers."""
+    missing = passes.needed - passes.kept - passes.live if any(s.taught and not s.live for s in pending) else 0
+    live = [spec for spec in pending if spec.live]
+    kept_seconds = missing * _pass_seconds(space, settings, standing, device, "float32") if missing else 0.0
+    each = {p: _pass_seconds(space, settings, standing, device, p) for p in {spec.precision for spec in live}}
+    return kept_seconds + sum(spec.epochs * each[spec.precision] for spec in live)
+
+
+def _pass_seconds(space: Space, settings: Settings, standing: Standing, device: str, precision: str) -> float:
     """One teacher pass over the training images, from a short one."""
-    base = space.spec({}, space.seeds[0])
+    base, known = space.base, standing.known
     name = standing.card.architecture if standing.card else teacher_recipe(space, settings).student
-    spec = replace(base, student=name, precision="float32")
+    spec = RunSpec(dataset=base.dataset, student=name, normalization=base.normalization, method="none")
     inputs = _random_inputs(spec, known, IMAGES_TIMED, device)
     module = make_student(spec, inputs).eval()
-    short, best = shards.Shard(view=0), float("inf")
+    short, best = shards.Shard(0, 0), float("inf")
     for _ in range(2):
         began = _now(device)
-        logits.compute(module, inputs, base.augment, short)
+        with autocast(torch.device(device), precision):
+            logits.compute(module, inputs, base.pixels, short)
         best = min(best, _now(device) - began)
     return best / IMAGES_TIMED * training_images(known.train_images, base.protocol)
 

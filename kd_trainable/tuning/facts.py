@@ -1,23 +1,24 @@
-"""What a plan must know of a data set: from the table without loading it, or from a person's own by loading it."""
+"""What a plan must know of a data set: from the table where its images are pinned there, else by loading it."""
 
 from __future__ import annotations
 
 import functools
 
 from kd_trainable.data import DATASETS
-from kd_trainable.vocabulary import DatasetEntry
+from kd_trainable.vocabulary import DatasetEntry, InputError
 
 
 @functools.cache
 def facts(dataset: str, data_dir: str | None = None) -> DatasetEntry:
-    """The table's entry, or one made of ``package.module:callable``'s own images."""
-    if dataset in DATASETS:
-        return DATASETS[dataset]
+    """The table's entry if it has a fingerprint; else one made of the images themselves, which must then be there."""
+    entry = DATASETS.get(dataset)
+    if entry is not None and entry.fingerprint:
+        return entry
     from kd_trainable.data.load import load
 
     data = load(dataset, data_dir)
     return DatasetEntry(
-        dataset,
+        entry.target if entry else dataset,
         data.shape,
         len(data.classes),
         len(data.train_images),
@@ -25,3 +26,22 @@ def facts(dataset: str, data_dir: str | None = None) -> DatasetEntry:
         data.normalizations,
         data.fingerprint(),
     )
+
+
+ABSENT = "not loaded"
+
+
+def facts_without_download(dataset: str, data_dir: str | None = None) -> DatasetEntry:
+    """``facts``, or the table's entry under the fingerprint ABSENT where only a download could tell the true one."""
+    entry = DATASETS.get(dataset)
+    if entry is None or entry.fingerprint or not entry.train_images or data_dir is not None:
+        return facts(dataset, data_dir)
+    from kd_trainable.data.load import load
+
+    try:
+        load(dataset, None, download=False)
+    except InputError:
+        # where the table leaves the pixels' statistics to the images, any do: nothing is trained by them
+        statistics = entry.normalizations or {"dataset": ((0.5,) * entry.shape[0], (0.25,) * entry.shape[0])}
+        return entry._replace(fingerprint=ABSENT, normalizations=statistics)
+    return facts(dataset)

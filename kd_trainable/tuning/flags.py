@@ -8,8 +8,11 @@ import re
 import sys
 from typing import Any, NoReturn
 
+from kd_trainable.methods import METHODS
 from kd_trainable.rules import FLOATS, INTEGERS
+from kd_trainable.terms import all_hyperparameters
 from kd_trainable.tuning.space import Between
+from kd_trainable.values import BOOLEANS
 from kd_trainable.vocabulary import InputError, nearest
 
 SWEPT = {
@@ -18,20 +21,34 @@ SWEPT = {
     "alpha": ("A", "balance of hard labels and teacher, read by --convention"),
     "mode": ("MODE", "distance to the teacher: cse kl mse logit_mse"),
     "student": ("NAME", "network, or package.module:callable"),
-    "method": ("NAME", "kd, none, or package.module:callable"),
+    "method": ("NAME", f"{' '.join(METHODS)}, several joined by +; none; or package.module:callable"),
     "convention": ("NAME", "how alpha and T weigh the losses: hinton unscaled additive hard_lambda"),
     "control": ("NAME", "negative control: none shuffled-teacher uniform-teacher"),
-    "optimizer": ("NAME", "sgd adam adamw"),
+    "peer": ("NAME", "network of dml's second student; default: the student's"),
+    "optimizer": ("NAME", "sgd adam adamw adadelta"),
     "lr": ("LR", "learning rate at its highest"),
     "momentum": ("M", "momentum of sgd"),
+    "rho": ("R", "decay of adadelta's averages"),
     "weight-decay": ("WD", "weight decay"),
-    "schedule": ("NAME", "constant multistep cosine"),
-    "gamma": ("G", "factor at each milestone of multistep"),
+    "no-bias-decay": ("true|false", "leave biases and norms out of weight decay"),
+    "linear-scaling": ("true|false", "multiply lr by batch size / 256"),
+    "schedule": ("NAME", "constant multistep step cosine one_cycle plateau"),
+    "step-epochs": ("N", "step multiplies the rate by gamma every so many epochs"),
+    "plateau-patience": ("N", "plateau does so after so many epochs without a better --monitor"),
+    "gamma": ("G", "factor of multistep, step and plateau"),
     "warmup-epochs": ("N", "linear warm-up"),
     "batch-size": ("N", "images a step"),
     "augment": ("NAME", "none flip crop4 crop4+flip"),
+    "random-erasing": ("P", "share of the training images with an erased box; 0 is off"),
+    "cutout": ("PIXELS", "side of the square cut out of every training image; 0 is off"),
+    "mixup": ("A", "parameter of mixup's Beta distribution; 0 is off"),
     "label-smoothing": ("S", "smoothing of the hard labels"),
-    "patience": ("N", "early stopping after so many epochs without a better validation accuracy; 0 is off"),
+    "dropout": ("P", "dropout before the last layer"),
+    "init": ("NAME", "initial weights: default xavier kaiming"),
+    "pretrained": ("true|false", "start the student from torchvision's pretrained weights"),
+    "zero-gamma": ("true|false", "start the last batch norm of every residual block at 0"),
+    "patience": ("N", "early stopping after so many epochs without a better --monitor; 0 is off"),
+    "monitor": ("NAME", "what patience and plateau look at: accuracy loss"),
     "precision": ("NAME", "float32 bf16"),
     "normalization": ("NAME", "mean and std of pixels: dataset, or another of the data set's"),
 }  # fmt: skip
@@ -43,7 +60,7 @@ SINGLE = {
 }
 
 
-OF_STUDENTS = ("temperature", "alpha", "mode", "student", "method", "convention", "control")
+OF_STUDENTS = ("temperature", "alpha", "mode", "student", "method", "convention", "control", "peer")
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,8 +107,17 @@ def add_lists(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--milestones", nargs="+", metavar="EPOCH", help="epochs at which multistep lowers the rate")
     text = "make the optimizer anew at each milestone, momentum and all"
     group.add_argument("--fresh-optimizer", action=argparse.BooleanOptionalAction, help=text)
-    text = "hyperparameters that the method declares"
+    text = "features to compare, module paths; PATH/input is what a module is given (default: the method's own)"
+    group.add_argument("--taps", nargs="+", metavar="[METHOD=]STUDENT[:TEACHER]", help=text)
+    text = "hyperparameters of a method of one's own"
     group.add_argument("--hyperparameters", nargs="+", metavar="NAME=VALUE", help=text)
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """A flag for every hyperparameter of the table of methods: ``--at.weight 500 1000``."""
+    group = parser.add_argument_group("hyperparameters of methods (several values sweep one)")
+    for name, default in all_hyperparameters().items():
+        group.add_argument(f"--{name}", nargs="+", metavar="V", help=f"default: {default:g}")
 
 
 def fields_of(given: argparse.Namespace) -> dict[str, Any]:
@@ -107,6 +133,8 @@ def fields_of(given: argparse.Namespace) -> dict[str, Any]:
             fields[name] = given_value
     if given.hyperparameters is not None:
         fields["hyperparameters"] = dict(_named_number(text) for text in given.hyperparameters)
+    if given.taps is not None:
+        fields["taps"] = list(given.taps)
     if given.milestones is not None:
         fields["milestones"] = [number_of("milestones", text, int) for text in given.milestones]
     return fields
@@ -121,18 +149,21 @@ def _named_number(text: str) -> tuple[str, float]:
 
 def value_of(name: str, text: str) -> Any:
     """A flag's text as the value of a field: a number, a name, a schedule or a range."""
-    if name in FLOATS and text.startswith("["):
+    if name in BOOLEANS and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    number = name in FLOATS or "." in name
+    if number and text.startswith("["):
         try:
             return json.loads(text)
         except ValueError:
             raise InputError(f"{name}: {text!r} is not allowed; a schedule is [[0, value], [epoch, value]]") from None
-    if name in FLOATS and ":" in text:
+    if number and ":" in text:
         low, _, rest = text.partition(":")
         high, _, scale = rest.partition(":")
         if scale not in ("", "log"):
             raise InputError(f"{name}: {text!r} is not allowed; a range is LOW:HIGH or LOW:HIGH:log")
         return Between(number_of(name, low, float), number_of(name, high, float), scale == "log")
-    if name in FLOATS:
+    if number:
         return number_of(name, text, float)
     return number_of(name, text, int) if name in INTEGERS else text
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from kd_trainable.rules import refuse, training_images
 from kd_trainable.spec import RunSpec, require_field, spec_id
-from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
-from kd_trainable.vocabulary import InputError, require_known
+from kd_trainable.vocabulary import DatasetEntry, InputError, require_known
 
 Result = Mapping[str, Any]
 
@@ -35,16 +34,22 @@ class Names:
 
 @dataclass(frozen=True)
 class Passes:
-    """Teacher passes over the training split: needed once for the sweep, and what the usual loop would make."""
+    """Teacher passes over the training split: needed once for the sweep, and what the usual loop would make.
+
+    ``live``: those of the needed ones that no other run can share.
+    """
 
     needed: int
     usual: int
     kept: int = 0
+    live: int = 0
 
     def line(self) -> str:
         """The two numbers, for people."""
-        kept = f" ({self.kept} of them kept already)" if self.kept else ""
-        return f"teacher passes over the training images: {self.needed}{kept}, not {self.usual}"
+        notes = [f"{self.kept} of them kept already"] if self.kept else []
+        notes += [f"{self.live} by teachers that run live, for their features"] if self.live else []
+        noted = f" ({', '.join(notes)})" if notes else ""
+        return f"teacher passes over the training images: {self.needed}{noted}, not {self.usual}"
 
 
 def require_name(name: str) -> None:
@@ -79,7 +84,7 @@ def results_of(storage: Storage, runs: Iterable[str]) -> dict[str, Result]:
 
 def teacher_recipe(space: Space, settings: Settings) -> RunSpec:
     """The spec that trains this sweep's teacher. Raises InputError where the sweep gives neither recipe nor file."""
-    base = space.spec({}, space.seeds[0])
+    base = space.base
     if not settings.teacher_recipe:
         raise InputError("teacher: none given; name a teacher file, or the fields of a recipe to train one by")
     for name in settings.teacher_recipe:
@@ -88,13 +93,12 @@ def teacher_recipe(space: Space, settings: Settings) -> RunSpec:
     return RunSpec(**{**fixed, **settings.teacher_recipe, "method": "none"})
 
 
-def check_against_data(space: Space, settings: Settings) -> None:
+def check_against_data(space: Space, known: DatasetEntry) -> None:
     """Raises InputError for what only the data set can tell: its normalisations, and whether a batch fits in it."""
-    specs = [space.spec({}, space.seeds[0])]
+    specs = [space.base]
     if not space.ranges:
         specs = [space.spec(cell, space.seeds[0]) for cell in space.cells()]
     for spec in specs:
-        known = facts(spec.dataset, settings.data_dir)
         require_known("normalization", spec.normalization, known.normalizations)
         images = training_images(known.train_images, spec.protocol)
         if spec.batch_size > images:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column
-from kd_trainable.spec import DISTILLATION_FIELDS, DROPPED_WITHOUT, RunSpec
+from kd_trainable.spec import DEFAULTS, RunSpec, irrelevant
 from kd_trainable.tuning.store import RunFolder, Storage
 
 RESULT_FORMAT = 1
@@ -76,21 +76,20 @@ def run_row(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spec_columns(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec's columns: no value where a field does not apply, JSON where a cell must hold a list."""
+    """The spec's columns: no value where a field does not apply, JSON where a cell must hold a list.
+
+    A result of an earlier version lacks the fields that came later, which had no effect then: their defaults.
+    """
+    flat = {**DEFAULTS, **flat}
     row: dict[str, Any] = {c.name: flat.get(c.name) for c in SPEC_COLUMNS}
     for name in ("temperature", "alpha"):
         if isinstance(row[name], list | tuple):
             row[f"{name}_schedule"], row[name] = json.dumps(row[name]), None
-    for name in ("milestones", "hyperparameters"):
+    for name in ("milestones", "hyperparameters", "taps"):
         row[name] = json.dumps(row[name])
-    if flat["method"] == "none":
-        row |= dict.fromkeys(DISTILLATION_FIELDS)
-    if flat["mode"] == "logit_mse" and flat["method"] == "kd":  # a person's own method may read T nonetheless
-        row |= dict.fromkeys(("temperature", "temperature_schedule"))
-    for name, (other, values) in DROPPED_WITHOUT.items():
-        if flat[other] not in values:
-            row[name] = None
-    return row
+    missing = irrelevant(flat)
+    schedules = {f"{name}_schedule" for name in missing & {"temperature", "alpha"}}
+    return row | dict.fromkeys(missing | schedules)
 
 
 def runs_frame(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -70,7 +70,7 @@ class Settings:
     def check(self, space: Space) -> None:
         """Raises InputError where these settings cannot run this space."""
         self.metric(space)
-        epochs = space.spec({}, space.seeds[0]).epochs
+        epochs = space.base.epochs
         if self.scheduler == "asha" and epochs < 2:
             raise InputError(f"scheduler: asha needs epochs >= 2 to stop anything; epochs is {epochs}")
         if self.searcher == "grid":
@@ -78,7 +78,7 @@ class Settings:
 
     def metric(self, space: Space) -> str:
         """The column that a searcher or a scheduler looks at, and that selects."""
-        protocol = space.spec({}, space.seeds[0]).protocol
+        protocol = space.base.protocol
         if protocol == "holdout":
             return "validation_accuracy"
         chooses = self.searcher == "optuna" or self.scheduler != "none"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kd_trainable.spec import DEFAULTS, RunSpec, require_field
-from kd_trainable.vocabulary import InputError
+from kd_trainable.taps import parse
+from kd_trainable.terms import is_hyperparameter, terms
+from kd_trainable.vocabulary import InputError, Pixels
 
 NOT_SWEPT = {
     "seed": "seeds are replicates; give them as seeds",
@@ -64,6 +66,14 @@ class Space:
 
     def _check(self) -> None:
         """Every value in one spec, so that a bad one is refused before anything starts."""
+        known = {term for method in self.values("method") for term in terms(str(method))}
+        given = [name for where in (self.fixed, *self.blocks) for name in where if "." in name]
+        for name in [*given, *filter(is_hyperparameter, self.fixed.get("hyperparameters", {}))]:
+            if (owner := name.partition(".")[0]) not in known:
+                raise InputError(f"hyperparameters: {name!r} is not allowed; {owner} is no method of this sweep")
+        for text in (text for taps in self.values("taps") for text in _listed(taps)):
+            if (owner := parse(text)[0]) and owner not in known:
+                raise InputError(f"taps: {text!r} is not allowed; {owner} is no method of this sweep")
         for seed in self.seeds:
             self.spec({}, seed)
         for block in self.blocks:
@@ -77,12 +87,38 @@ class Space:
         return any(isinstance(values, Between) for block in self.blocks for values in block.values())
 
     def spec(self, cell: Cell, seed: int) -> RunSpec:
-        """The spec of one run."""
-        return RunSpec(**{**self.fixed, **cell, "seed": seed})
+        """The spec of one run. ``METHOD.NAME`` is a hyperparameter, which a run of another method does without."""
+        given = {**self.fixed, **cell, "seed": seed}
+        own = terms(str(given.get("method", DEFAULTS["method"])))
+        dotted = {name: given.pop(name) for name in list(given) if "." in name}
+        given["hyperparameters"] = {
+            name: value
+            for name, value in {**given.get("hyperparameters", {}), **dotted}.items()
+            if name.partition(".")[0] in own or not is_hyperparameter(name)
+        }
+        if "taps" in given:
+            given["taps"] = [text for text in _listed(given["taps"]) if parse(text)[0] in ("", *own)]
+        return RunSpec(**given)
+
+    @property
+    def base(self) -> RunSpec:
+        """A spec of the sweep, for what all of them have in common (NOT_SWEPT)."""
+        return self.spec({}, self.seeds[0])
+
+    def kept_pixels(self) -> list[Pixels]:
+        """What training images look like in the runs whose teacher's logits can be kept, each once.
+
+        A range is not among them: who draws from it computes its teacher's logits for itself.
+        """
+        drawn = {k for block in self.blocks for k, v in block.items() if isinstance(v, Between)}
+        if drawn & set(Pixels._fields):
+            return []
+        specs = self.samples(("method", "taps", *Pixels._fields))
+        return list({spec.pixels: None for spec in specs if spec.taught and not spec.live})
 
     def values(self, name: str) -> list[Any]:
         """All values that a field takes in this sweep, each once, in order."""
-        fixed = self.fixed.get(name, DEFAULTS[name])
+        fixed = self.fixed.get(name, list(DEFAULTS[name]) if isinstance(DEFAULTS[name], tuple) else DEFAULTS[name])
         lists = [block.get(name, [fixed]) for block in self.blocks]
         return list({json.dumps(value): value for values in lists for value in values}.values())
 
@@ -95,6 +131,16 @@ class Space:
             for cell in _product(block):
                 seen.setdefault(identity(self.spec(cell, 0)), cell)
         return list(seen.values())
+
+    def samples(self, names: Collection[str]) -> list[RunSpec]:
+        """A spec for every combination of these fields' values, on the first seed; a range counts as its lowest."""
+        found: dict[str, RunSpec] = {}
+        for block in self.blocks:
+            corners = {k: [v.low] if isinstance(v, Between) else v for k, v in block.items()}
+            for cell in _product({k: v if k in names else v[:1] for k, v in corners.items()}):
+                spec = self.spec(cell, self.seeds[0])
+                found.setdefault(identity(spec), spec)
+        return list(found.values())
 
     def runs(self, cells: Iterable[Cell]) -> Iterator[RunSpec]:
         """The runs of these cells, seed by seed so that a part of the grid already covers every cell."""
@@ -134,12 +180,16 @@ def _sweepable(name: str, values: Values) -> None:
     if not isinstance(values, Between):
         distinct(name, values)
         return
-    if not isinstance(DEFAULTS[name], float):
+    if not isinstance(DEFAULTS.get(name, 0.0), float):  # hyperparameters are numbers
         raise InputError(f"{name}: {values} is not allowed; a range needs a field that is a number")
     if not (math.isfinite(values.low) and math.isfinite(values.high) and values.low < values.high):
         raise InputError(f"{name}: {values} is not allowed; a range is LOW:HIGH with LOW < HIGH")
     if values.log and values.low <= 0:
         raise InputError(f"{name}: {values} is not allowed; a range in the logarithm needs LOW > 0")
+
+
+def _listed(taps: Any) -> list[str]:
+    return [taps] if isinstance(taps, str) else list(taps)
 
 
 def _product(block: Mapping[str, Sequence[Any]]) -> Iterator[Cell]:

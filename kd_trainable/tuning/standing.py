@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from kd_trainable.models import MODELS
 from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec, spec_id
+from kd_trainable.terms import taught
 from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import Names, Passes, check_against_data, teacher_recipe
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
-from kd_trainable.vocabulary import require_known
+from kd_trainable.vocabulary import DatasetEntry, require_known
 
 if TYPE_CHECKING:
     from kd_trainable.teacher import Card, Teacher
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """A sweep as it stands: its storage, the names of its runs, the teacher's card where there is one."""
+    """A sweep as it stands: its storage, the names of its runs, its data set, the teacher's card if there is one."""
 
     storage: Storage
     names: Names
+    known: DatasetEntry
     card: Card | None
     teacher: Teacher | None
 
@@ -35,29 +37,32 @@ class Standing:
         return self.names.teacher is None
 
 
-def stand(space: Space, settings: Settings) -> Standing:
-    """Looks at what is there; changes nothing. Raises InputError for all that is wrong with what is asked."""
+def stand(space: Space, settings: Settings, known: DatasetEntry | None = None) -> Standing:
+    """Looks at what is there; changes nothing. Raises InputError for all that is wrong with what is asked.
+
+    ``known``: of the data set, where that is not to be loaded to know it.
+    """
     settings.check(space)
-    base = space.spec({}, space.seeds[0])
-    known = facts(base.dataset, settings.data_dir)
-    check_against_data(space, settings)
+    base = space.base
+    known = known or facts(base.dataset, settings.data_dir)
+    check_against_data(space, known)
     storage = Storage(settings.storage)
     if not needs_teacher(space):
-        return Standing(storage, Names(known.fingerprint, ""), None, None)
+        return Standing(storage, Names(known.fingerprint, ""), known, None, None)
     from kd_trainable.tuning import teachers
 
     if settings.teacher is not None:
         if settings.teacher_model is not None:
             require_model(settings.teacher_model)
         found = teachers.given(settings.teacher, settings.teacher_model, base, known)
-        return Standing(storage, Names(known.fingerprint, found.card.identity), found.card, found)
+        return Standing(storage, Names(known.fingerprint, found.card.identity), known, found.card, found)
     card = teachers.kept(storage, spec_id(teacher_recipe(space, settings), known.fingerprint))
-    return Standing(storage, Names(known.fingerprint, card.identity if card else None), card, None)
+    return Standing(storage, Names(known.fingerprint, card.identity if card else None), known, card, None)
 
 
 def needs_teacher(space: Space) -> bool:
-    """Whether any run is distilled."""
-    return any(method != "none" for method in space.values("method"))
+    """Whether any run has a frozen teacher."""
+    return any(taught(method) for method in space.values("method"))
 
 
 def require_model(name: str) -> None:
@@ -75,16 +80,17 @@ def with_teacher(space: Space, standing: Standing, settings: Settings) -> Space:
 
 
 def passes_with_kept(space: Space, runs: Sequence[RunSpec], standing: Standing) -> Passes:
-    """The passes that runs need together, over one augmentation or several, and how many of them are kept."""
+    """The passes that runs need together, and how many of them are kept; live teachers pass once an epoch and run."""
     from kd_trainable import logits
 
-    base, distilled = space.spec({}, space.seeds[0]), [spec for spec in runs if spec.distilled]
-    needed, kept = 0, 0
-    for augment in sorted({spec.augment for spec in distilled}):
+    taught_runs = [spec for spec in runs if spec.taught]
+    usual, needed, kept = sum(spec.epochs for spec in taught_runs), 0, 0
+    for pixels in {spec.pixels: None for spec in taught_runs if not spec.live}:
         there: set[str] = set()
         if standing.card is not None:
-            folder = logits.folder_name(standing.card, standing.names.data, base.protocol, augment)
+            folder = logits.folder_name(standing.card, standing.names.data, space.base.protocol, pixels)
             there = set(standing.storage.names(f"logits/{folder}"))
-        shards, _ = passes(space.seeds, base.epochs, augment, there)
+        shards, _ = passes(space.seeds, space.base.epochs, pixels, there)
         needed, kept = needed + len(shards), kept + sum(shard.file in there for shard in shards)
-    return Passes(needed, sum(spec.epochs for spec in distilled), kept)
+    live = sum(spec.epochs for spec in taught_runs if spec.live)
+    return Passes(needed + live, usual, kept, live)

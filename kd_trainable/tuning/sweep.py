@@ -12,7 +12,6 @@ import pandas as pd
 
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
-from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import SEARCHERS, Proposer, study_key
@@ -152,7 +151,7 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
     from kd_trainable.tuning.cluster import cluster, gpus_per_trial, require_shared
     from kd_trainable.tuning.teach import local_device, verified_teacher
 
-    base, device = space.spec({}, space.seeds[0]), local_device(settings.gpus_per_trial)
+    base, device = space.base, local_device(settings.gpus_per_trial)
     recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
     require_room(standing.storage)
     with cluster(settings) if settings.address else contextlib.nullcontext():
@@ -160,7 +159,7 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
         gpus_per_trial(settings)
         if settings.address:
             require_shared(standing.storage)
-        check_networks(space, recipe, facts(base.dataset, settings.data_dir))
+        check_networks(space, recipe, standing.known)
         data = load(base.dataset, settings.data_dir)
         verified: list[str] = []
         found = verified_teacher(standing, None, data, device, verified.append) if standing.teacher else None
@@ -172,7 +171,7 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
                 found = verified_teacher(standing, recipe, data, device, say)
             names = Names(standing.names.data, found.card.identity if found else "")
             if found is not None:
-                kept = ((driver.kept_folder(space, names, found.card, a), a) for a in space.values("augment"))
+                kept = ((driver.kept_folder(space, names, found.card, p), p) for p in space.kept_pixels())
                 check_kept(standing.storage, kept, found, data, base.protocol, device, say)
             return _run_job(driver.Job(name, space, settings, standing.storage, names, data, found), say)
 
@@ -188,7 +187,7 @@ def _run_job(job: Job, say: Say) -> dict[str, RunSpec]:
         conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
         made = driver.run(job, conductor)
         if job.teacher is not None:
-            say(f"teacher passes made: {made}")
+            say(f"teacher passes made and kept: {made}")
         return conductor.runs
 
 

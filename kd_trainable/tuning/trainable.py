@@ -18,6 +18,7 @@ from kd_trainable import logits, shards
 from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
+from kd_trainable.engine.guides import LiveTeacher
 from kd_trainable.engine.plain import NumbersError, PlainRun
 from kd_trainable.engine.process import give_back_memory, prepare_process
 from kd_trainable.methods.controls import controlled
@@ -28,6 +29,7 @@ from kd_trainable.tuning import passes, results
 from kd_trainable.tuning.resume import go_on
 from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.tuning.text import device_name, one_line
+from kd_trainable.vocabulary import Pixels
 
 CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints
 REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported together
@@ -35,7 +37,7 @@ REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported tog
 
 @dataclass(frozen=True)
 class Kept:
-    """The teacher's kept logits under one augmentation: who hands out passes, where they lie, table or stream."""
+    """The teacher's kept logits of one kind of pixels: who hands out passes, where they lie, table or stream."""
 
     broker: Any
     folder: str
@@ -51,7 +53,7 @@ class Shared:
     data_fingerprint: str
     teacher: ray.ObjectRef | None
     card: teachers.Card | None
-    kept: Mapping[str, Kept]
+    kept: Mapping[Pixels, Kept]
     threads: int
     gpu: bool
     metric: str
@@ -68,7 +70,7 @@ class DistillationTrial(tune.Trainable):
         prepare_process(self.shared.threads)
         self.device = torch.device("cuda" if self.shared.gpu else "cpu")
         self.data = ray.get(self.shared.data)
-        self._inputs: dict[tuple[Any, ...], Inputs] = {}
+        self._inputs: dict[str, Inputs] = {}
         self._module: torch.nn.Module | None = None
         self.facts: dict[str, Any] = {}
         self._begin(config)
@@ -131,8 +133,9 @@ class DistillationTrial(tune.Trainable):
         self.folder = RunFolder(self.shared.storage, self.spec_id)
         self.attempt = self.folder.claim()
         self.folder.write_json("spec.json", self.spec.flat())
-        targets = self._targets if self.spec.distilled else None
-        run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets)
+        targets = self._targets if self.spec.taught and not self.spec.live else None
+        live = LiveTeacher(self._teacher(), self._inputs_for(None)) if self.spec.live else None
+        run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets, live)
         self.facts = {**go_on(run, self.folder, self.facts), **self._circumstances()}
         self.facts["parameters"] = count_parameters(run.student)
         self.resumed_epoch = len(run.history)
@@ -152,45 +155,56 @@ class DistillationTrial(tune.Trainable):
 
     def _targets(self, epoch: int) -> torch.Tensor:
         """The teacher's logits of an epoch, under the spec's control."""
-        spec, kept = self.spec, self.shared.kept[self.spec.augment]
-        wanted = shards.shards_of(spec.seed, epoch, spec.augment, kept.table)
+        spec, kept = self.spec, self.shared.kept.get(self.spec.pixels)
+        if kept is None:  # pixels that a searcher drew from a range: nobody else will see the same
+            began = time.perf_counter()
+            own = torch.from_numpy(self._compute_pass(Shard(spec.seed, epoch), lambda: None))
+            self.facts["teacher_seconds"] += time.perf_counter() - began
+            return controlled(own, spec.control, spec.seed)
+        wanted = shards.shards_of(spec.seed, epoch, spec.pixels, kept.table)
         fetched, seconds = passes.fetch(kept.broker, self.spec_id, wanted, self._compute_pass, self._store_pass)
         self.facts["teacher_seconds"] += seconds
-        own = logits.of_epoch(fetched, spec.seed, epoch, spec.augment, kept.table)
+        own = logits.of_epoch(fetched, spec.seed, epoch, spec.pixels, kept.table)
         return controlled(own, spec.control, spec.seed)
 
-    def _compute_pass(self, shard: Shard, beat: Any) -> Any:
+    def _teacher(self) -> torch.nn.Module:
+        """The teacher on this trial's device, made once an actor, after its weights were checked again."""
         card, arrays = self.shared.card, ray.get(self.shared.teacher)
         assert card is not None
-        if self._module is None:
-            self._module = teachers.rebuild(card, arrays).to(self.device)
-        inputs = self._inputs_for(None)
-        computed = logits.compute(self._module, inputs, self.spec.augment, shard, beat)
         if teachers.fingerprint(arrays) != card.fingerprint:
             raise RuntimeError("the teacher's weights in the object store have changed")
-        give_back_memory()  # a pass needs far more than a student's step
+        if self._module is None:
+            self._module = teachers.rebuild(card, arrays).to(self.device)
+        return self._module
+
+    def _compute_pass(self, shard: Shard, beat: Any) -> Any:
+        computed = logits.compute(self._teacher(), self._inputs_for(None), self.spec.pixels, shard, beat)
+        self._teacher()  # whose weights are what they were
+        give_back_memory()
         return computed
 
     def _store_pass(self, shard: Shard, computed: Any) -> None:
-        folder = self.shared.kept[self.spec.augment].folder
+        folder = self.shared.kept[self.spec.pixels].folder
         self.shared.storage.write(f"{folder}/{shard.file}", shards.encode(computed))
 
     def _inputs_for(self, normalization: str | None) -> Inputs:
-        """The data as the student sees it; with None, as the teacher does: in its own normalisation and float32."""
-        precision = "float32" if normalization is None else self.spec.precision
+        """The data as the student sees it; with None, as the teacher does: in its own normalisation and float32.
+
+        The images lie on the device once for each protocol: the rest is how they are read.
+        """
+        precision, protocol = "float32" if normalization is None else self.spec.precision, self.spec.protocol
+        first = next(iter(self.data.normalizations))
+        if protocol not in self._inputs:
+            self._inputs[protocol] = make_inputs(self.data, protocol, first, self.device, False)
+        mean, std = self.data.normalizations[normalization or first]
+        if normalization is None and self.shared.card is not None:
+            mean, std = self.shared.card.mean, self.shared.card.std
         layout = wants_channels_last(self.device, precision)
-        key = (self.spec.protocol, normalization, layout)
-        if key not in self._inputs:
-            name = normalization or next(iter(self.data.normalizations))
-            inputs = make_inputs(self.data, self.spec.protocol, name, self.device, layout)
-            if normalization is None and self.shared.card is not None:
-                inputs = replace(inputs, mean=self.shared.card.mean, std=self.shared.card.std)
-            self._inputs[key] = inputs
-        return self._inputs[key]
+        return replace(self._inputs[protocol], mean=mean, std=std, channels_last=layout)
 
     def _circumstances(self) -> dict[str, Any]:
         """What a row says of where and under whom a run ran; checkpoints carry it."""
-        card = self.shared.card if self.spec.distilled else None
+        card = self.shared.card if self.spec.taught else None
         return {
             "device": device_name(self.device),
             "threads": self.shared.threads,
@@ -228,9 +242,7 @@ class DistillationTrial(tune.Trainable):
             "error": error,
             "epoch": int(last.get("epoch", 0)),
             "resumed_epoch": self.resumed_epoch,
-            "resumed_values": [row[self.shared.metric] for row in self.run.history[: self.resumed_epoch]]
-            if self.run
-            else [],
+            "resumed_values": [row[self.shared.metric] for row in history[: self.resumed_epoch]],
             "validation_accuracy": last.get("validation_accuracy", float("nan")),
             "test_accuracy": last.get("test_accuracy", float("nan")),
             "done": status != "running",

@@ -43,6 +43,24 @@ def test_untyped_columns_are_typed_and_nan_is_missing() -> None:
     assert "more" not in frame
 
 
+def test_the_sweeps_of_a_results_folder_are_those_that_were_written(folder: Path, tmp_path: Path) -> None:
+    assert frames.sweeps(f"{folder}/") == [str(folder)]
+    results = tmp_path / "results"
+    for name in ("second", "first"):
+        (results / "sweeps" / name).mkdir(parents=True)
+        runs_frame([run(0.8)]).to_parquet(results / "sweeps" / name / "runs.parquet")
+    (results / "sweeps" / "begun").mkdir()
+    assert frames.sweeps(results) == [f"{results}/sweeps/first", f"{results}/sweeps/second"]
+    assert frames.sweeps(results.as_uri()) == [f"{results.as_uri()}/sweeps/{name}" for name in ("first", "second")]
+
+
+@pytest.mark.parametrize(("name", "said"), [("nowhere", "nowhere: no such folder"), ("empty", "empty: no results")])
+def test_a_folder_without_results(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "empty" / "sweeps" / "begun").mkdir(parents=True)
+    with pytest.raises(InputError, match=said):
+        frames.sweeps(tmp_path / name)
+
+
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere/runs\.parquet: no such folder"):
         frames.runs(tmp_path / "nowhere")
@@ -60,7 +78,7 @@ def test_a_uri_of_an_unknown_kind() -> None:
 
 def test_missing_columns_are_named(folder: Path) -> None:
     runs_frame([run(0.8)]).drop(columns=["seed", "protocol"]).to_parquet(folder / "runs.parquet")
-    with pytest.raises(InputError, match=r"runs\.parquet: missing columns .*: protocol, seed"):
+    with pytest.raises(InputError, match=r"runs\.parquet: missing columns: protocol, seed: another version"):
         frames.runs(folder)
 
 

@@ -20,6 +20,26 @@ def test_table_and_picture_are_written_and_the_table_returned(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["heatmap.png", "runs.parquet", "table.md"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "pictures"),
+    [
+        ([run(0.8), run(0.8, method="at", mode=None, temperature=None, alpha=None)], ["methods.png"]),
+        ([baseline(0.8, mixup=0.0), baseline(0.8, mixup=0.2), run(0.8, mixup=0.0)], ["methods.png"]),
+        ([run(0.8), run(0.8, temperature=2.0)], ["heatmap.png"]),
+        ([run(0.8), run(0.8, temperature=2.0), run(0.8, method="at", alpha=None)], ["heatmap.png", "methods.png"]),
+        ([run(0.8, lr=0.1), run(0.8, lr=0.2)], ["heatmap.png"]),
+    ],
+)
+def test_the_picture_suits_the_sweep_and_the_other_is_removed(tmp_path: Path, rows: list, pictures: list[str]) -> None:
+    for name in ("heatmap.png", "methods.png"):
+        (tmp_path / name).write_bytes(b"of an earlier time")
+    runs_frame(rows).to_parquet(tmp_path / "runs.parquet")
+    summarise(str(tmp_path))
+    found = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert found == pictures
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in found)
+
+
 def test_a_uri_will_do(tmp_path: Path) -> None:
     runs_frame([run(0.82, 0.8)]).to_parquet(tmp_path / "runs.parquet")
     summarise(tmp_path.as_uri())

@@ -28,6 +28,7 @@ from kd_trainable.models.build import build
 from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning.cluster import WORKER_ENVIRONMENT
+from kd_trainable.vocabulary import Pixels
 
 ROUNDS, USUAL_STEPS, PASS_IMAGES = 3, 6, 1000
 STEPS = -(-TRAIN // BATCH)
@@ -107,7 +108,7 @@ def our_pass(document: str) -> float:
     """Seconds an image that a pass of the teacher takes: logits.compute over a part of the training images."""
     network, inputs = teacher(document), _inputs("float32", PASS_IMAGES)
     began = time.perf_counter()
-    logits.compute(network, inputs, "crop4+flip", Shard(0, 0))
+    logits.compute(network, inputs, Pixels("crop4+flip"), Shard(0, 0))
     return (time.perf_counter() - began) / PASS_IMAGES
 
 
@@ -115,7 +116,7 @@ def our_pass(document: str) -> float:
 def teacher(document: str) -> torch.nn.Module:
     """The document's teacher, untrained, warm."""
     network = build(DOCUMENTS[document].teacher, 10, 3).requires_grad_(False).eval()
-    logits.compute(network, _inputs("float32", 250), "crop4+flip", Shard(0, 0))
+    logits.compute(network, _inputs("float32", 250), Pixels("crop4+flip"), Shard(0, 0))
     return network
 
 
@@ -126,7 +127,7 @@ def _run(document: str, precision: str, images: int) -> PlainRun:
 
     def targets(epoch: int) -> torch.Tensor:
         kept = {Shard(0, epoch): shards.decode(content)}
-        return logits.of_epoch(kept, 0, epoch, "crop4+flip", table=False)
+        return logits.of_epoch(kept, 0, epoch, Pixels("crop4+flip"), table=False)
 
     return PlainRun(spec_of(document, precision), inputs, targets)
 

@@ -29,6 +29,7 @@ from kd_trainable.tuning.plan import Names
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
+from kd_trainable.vocabulary import Pixels
 
 EPOCHS, TARGET_MB = 3, 30
 PASS_IMAGES = 500  # of a teacher pass: batches of it need what batches of a whole one do
@@ -88,12 +89,12 @@ def _with_teacher(storage: Storage) -> tuple[Shared, list[RunSpec]]:
     data = cifar_sized()
     arrays = teacher.arrays_of(build("resnet18", 10, 3).state_dict())
     card = _card(data, arrays)
-    folder = f"logits/{logits.folder_name(card, data.fingerprint(), 'holdout', AUGMENT)}"
-    needed, _ = shards.passes([0], EPOCHS, AUGMENT)
+    folder = f"logits/{logits.folder_name(card, data.fingerprint(), 'holdout', Pixels(AUGMENT))}"
+    needed, _ = shards.passes([0], EPOCHS, Pixels(AUGMENT))
     for shard in needed[:1]:  # the others are computed by the two trials, one by each
         storage.write(f"{folder}/{shard.file}", shards.encode(_drawn(shard)))
     broker = ray.remote(PassBroker).options(num_cpus=0).remote(storage, folder, needed)
-    kept = {AUGMENT: Kept(broker, folder, table=False)}
+    kept = {Pixels(AUGMENT): Kept(broker, folder, table=False)}
     return _shared(storage, data, card, ray.put(arrays), kept), specs
 
 

@@ -15,6 +15,7 @@ from kd_trainable.engine.plain import PlainRun
 from kd_trainable.methods.controls import controlled
 from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
+from kd_trainable.vocabulary import Pixels
 
 COMMON: dict[str, Any] = {"dataset": "digits", "lr": 0.1, "augment": "none", "nesterov": True, "batch_size": 64}
 
@@ -32,7 +33,7 @@ def kept() -> torch.Tensor:
         row = run.step_epoch()
     assert row["validation_accuracy"] > 0.9
     module = run.student.eval()
-    return torch.from_numpy(logits.compute(module, digits(), "none", Shard(view=0)))
+    return torch.from_numpy(logits.compute(module, digits(), Pixels("none"), Shard(view=0)))
 
 
 @cache

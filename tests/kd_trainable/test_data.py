@@ -13,6 +13,7 @@ import pytest
 from kd_trainable.data import DATASETS
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
+from kd_trainable.resolve import resolve
 from kd_trainable.vocabulary import InputError
 
 
@@ -86,10 +87,33 @@ def test_fingerprint_is_the_documented_hash() -> None:
 
 
 def test_table_of_data_sets() -> None:
-    assert sorted(DATASETS) == ["cifar10", "digits"]
-    for entry in DATASETS.values():
-        assert "dataset" in entry.normalizations
+    assert [*DATASETS] == sorted(DATASETS)
+    assert {name for name, entry in DATASETS.items() if entry.fingerprint} == {"cifar10", "digits", "emnist_letters"}
+    for name, entry in DATASETS.items():
+        assert callable(resolve("dataset", name, DATASETS, "a loader"))
+        if entry.fingerprint or entry.normalizations:
+            assert "dataset" in entry.normalizations
         assert all(len(mean) == len(std) == entry.shape[0] for mean, std in entry.normalizations.values())
+        known = (all(entry.shape), *map(bool, (entry.classes, entry.train_images, entry.test_images)))
+        assert len(set(known)) == 1, f"{name} states some of shape, classes and counts, and not others"
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ({"shape": (1, 8, 9)}, "images of (C, H, W): (1, 8, 8) loaded; must be (1, 8, 9)"),
+        ({"classes": 9}, "classes: 10 loaded; must be 9"),
+        ({"test_images": 361}, "test images: 360 loaded; must be 361"),
+        ({"fingerprint": "0" * 64}, "have fingerprint ed44642ab3b16ada"),
+    ],
+)
+def test_what_the_table_states_is_checked(stated: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "digits", DATASETS["digits"]._replace(fingerprint=""))
+    assert load("digits").name == "digits"
+    monkeypatch.setitem(DATASETS, "digits", DATASETS["digits"]._replace(**stated))
+    with pytest.raises(InputError) as caught:
+        load("digits")
+    one_line(caught, "dataset: digits: ", said)
 
 
 def test_digits_are_what_the_table_says() -> None:
@@ -144,7 +168,7 @@ def test_own_data_by_name() -> None:
     [
         (
             "digit",
-            "unknown name 'digit' (did you mean 'digits'?); allowed: cifar10, digits, or package.module:callable",
+            "unknown name 'digit' (did you mean 'digits'?); allowed: cifar10, cifar100, digits, ",
         ),
         ("no_such_module:data", "cannot import 'no_such_module'"),
         ("own_data:absent", "has no 'absent'"),

@@ -15,9 +15,13 @@ from torch import Tensor
 
 from kd_trainable import rules
 from kd_trainable.engine import checkpoint, plain, process
+from kd_trainable.engine.distances import teacher_entropy
 from kd_trainable.engine.evaluate import evaluate
-from kd_trainable.engine.plain import NumbersError, PlainRun, out_of_patience, teacher_entropy
+from kd_trainable.engine.optim import out_of_patience
+from kd_trainable.engine.plain import NumbersError, PlainRun
+from kd_trainable.methods import METHODS
 from kd_trainable.records import EPOCH_COLUMNS
+from kd_trainable.terms import softened
 from kd_trainable.vocabulary import Batch, InputError, Outputs
 
 
@@ -26,7 +30,7 @@ def test_soft_cross_entropy_is_logged_as_kl() -> None:
     kl, cse = (tiny.trained(tiny.spec(mode=mode, temperature=2, alpha=0.5)) for mode in ("kl", "cse"))
     for epoch, (ours, theirs) in enumerate(zip(cse.history, kl.history, strict=True)):
         assert ours["soft_loss"] == pytest.approx(theirs["soft_loss"], abs=1e-4)
-        entropy = teacher_entropy(tiny.targets(cse.inputs)(epoch), 2.0)
+        entropy = float(teacher_entropy(tiny.targets(cse.inputs)(epoch), 2.0))
         assert entropy > 0.3
         assert ours["train_loss"] == pytest.approx(theirs["train_loss"] + 0.5 * 4 * entropy, abs=1e-3)
 
@@ -123,7 +127,9 @@ def test_a_row_has_every_column_of_an_epoch() -> None:
     run = tiny.run_of(tiny.spec(epochs=1))
     heard: list[tuple[int, int]] = []
     row = run.step_epoch(lambda step, steps: heard.append((step, steps)))
-    assert {"spec_id", *row} == {column.name for column in EPOCH_COLUMNS}
+    of_others = {f"{name}_loss" for name in METHODS if not softened(name)} | {"peer_test_accuracy"}
+    assert {"spec_id", *row} | of_others == {column.name for column in EPOCH_COLUMNS}
+    assert not row.keys() & of_others
     assert heard == [(step, 6) for step in range(1, 7)]  # 180 images in batches of 32
     assert row["epoch"] == 1
     assert 0 <= row["validation_accuracy"] <= 1
@@ -137,7 +143,8 @@ def test_the_pace_is_of_work_that_is_done(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(plain, "synchronize", lambda device: seen.append("done"))
     monkeypatch.setattr(plain.time, "perf_counter", lambda: seen.append("clock") or next(clock))
     run.step_epoch(lambda step, steps: seen.append("step"))
-    assert seen == ["done", "clock", *["step"] * 6, "done", "clock", "clock"]
+    drawing = ["clock", "clock"]  # of the epoch's looks, on the CPU
+    assert seen == [*drawing, "done", "clock", *["step"] * 6, "done", "clock", "clock"]
 
 
 def test_a_gpu_is_waited_for_and_its_memory_freed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +201,8 @@ def test_a_score_is_that_of_the_whole_split_at_once() -> None:
     ],
 )
 def test_patience(accuracies: list[float], patience: int, ends: bool) -> None:
-    assert out_of_patience([{"validation_accuracy": a} for a in accuracies], patience) is ends
+    history = [{"validation_accuracy": a} for a in accuracies]
+    assert out_of_patience(tiny.spec(patience=patience), history) is ends
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves() -> None:

@@ -1,4 +1,4 @@
-"""Kept logits equal the live teacher, are found by their own stream alone, and cost as few passes as they can."""
+"""Kept logits equal the live teacher, and are found by their own stream alone."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ from torch import Tensor, nn
 from kd_trainable import logits, shards
 from kd_trainable.data import VIEWS
 from kd_trainable.data.inputs import Inputs
-from kd_trainable.data.stream import epoch_views
+from kd_trainable.data.pixels import Looks
+from kd_trainable.data.stream import epoch_order, epoch_views
 from kd_trainable.models.build import build
 from kd_trainable.shards import Shard
 from kd_trainable.teacher import Card
+from kd_trainable.vocabulary import Pixels
 
 SEED, EPOCH = 3, 7
 HALF = 2.0**-11  # float16's rounding, relative
+PLAIN = Pixels("none")
+TRICKS = [
+    Pixels("none", random_erasing=0.5),
+    Pixels("flip", cutout=4),
+    Pixels("crop4+flip", mixup=0.4),
+    Pixels("crop4+flip", 0.5, 3, 0.4),
+]
 
 
 def teacher() -> nn.Module:
@@ -63,29 +72,38 @@ def test_kept_logits_equal_the_live_teacher(augment: str, channels_last: bool) -
     """By the shard of a stream, and gathered from the full table of views; 180 images are more than one batch."""
     module, inputs = teacher(), tiny.inputs(channels_last=channels_last)
     wanted = live(module, inputs, epoch_views(SEED, EPOCH, len(inputs.train), VIEWS[augment]), augment)
+    pixels = Pixels(augment)
     for table in (False, True):
         made = {
-            shard: logits.compute(module, inputs, augment, shard)
-            for shard in shards.shards_of(SEED, EPOCH, augment, table)
+            shard: logits.compute(module, inputs, pixels, shard)
+            for shard in shards.shards_of(SEED, EPOCH, pixels, table)
         }
         assert len(made) == (VIEWS[augment] if table else 1)
-        assert_close(logits.of_epoch(made, SEED, EPOCH, augment, table).numpy(), wanted)
+        assert_close(logits.of_epoch(made, SEED, EPOCH, pixels, table).numpy(), wanted)
 
 
-def test_a_step_of_training_reads_the_logits_of_its_own_pixels() -> None:
-    """What a run shows its student in an epoch is what the teacher was shown for it."""
-    module, inputs, augment = teacher(), tiny.inputs(), "crop4+flip"
-    kept = logits.compute(module, inputs, augment, Shard(SEED, EPOCH))
-    views = torch.from_numpy(epoch_views(SEED, EPOCH, len(inputs.train), VIEWS[augment]))
-    indices = torch.tensor([5, 170, 0, 99])
-    with torch.no_grad():
-        found = module(inputs.training_pixels(indices, views[indices], augment))
-    assert_close(kept[indices], found.numpy())
+@pytest.mark.parametrize("pixels", [Pixels(), *TRICKS])
+def test_a_step_of_training_reads_the_logits_of_its_own_pixels(pixels: Pixels) -> None:
+    """What a run shows its student in an epoch, in its own order and batches, is what the teacher was shown for it."""
+    module, inputs, shard = teacher(), tiny.inputs(), Shard(SEED, EPOCH)
+    assert shards.shards_of(SEED, EPOCH, pixels, table=False) == [shard]
+    kept = logits.of_epoch({shard: logits.compute(module, inputs, pixels, shard)}, SEED, EPOCH, pixels, table=False)
+    looks = Looks.of(SEED, EPOCH, inputs, pixels)
+    for indices in torch.from_numpy(epoch_order(SEED, EPOCH, 180)).split(32):
+        with torch.no_grad():
+            found = module(inputs.training_pixels(indices, looks))
+        assert_close(kept[indices].numpy(), found.numpy())
+
+
+@pytest.mark.parametrize("pixels", TRICKS)
+def test_a_view_of_a_table_is_not_computed_with_tricks(pixels: Pixels) -> None:
+    with pytest.raises(ValueError, match="has looks beyond its views"):
+        logits.compute(teacher(), tiny.inputs(), pixels, Shard(view=0))
 
 
 def test_every_batch_of_a_pass_is_heard_of() -> None:
     beats: list[int] = []
-    logits.compute(teacher(), tiny.inputs(train=1000), "none", Shard(0, 0), lambda: beats.append(1))
+    logits.compute(teacher(), tiny.inputs(train=1000), PLAIN, Shard(0, 0), lambda: beats.append(1))
     assert len(beats) == 8  # 900 images in batches of 125
 
 
@@ -98,45 +116,7 @@ def test_logits_that_float16_cannot_hold_are_refused(value: float) -> None:
             return found
 
     with pytest.raises(ValueError, match="not finite or exceed float16"):
-        logits.compute(Loud(), tiny.inputs(), "none", Shard(0, 0))
-
-
-# How many passes.
-
-
-def test_eighteen_cells_of_five_epochs_cost_five_passes() -> None:
-    assert shards.passes([0], 5, "crop4+flip")[0] == [Shard(0, epoch) for epoch in range(5)]
-
-
-def test_passes_come_in_the_order_in_which_runs_need_them() -> None:
-    assert shards.passes([4, 2], 2, "crop4+flip")[0] == [Shard(4, 0), Shard(2, 0), Shard(4, 1), Shard(2, 1)]
-
-
-@pytest.mark.parametrize(
-    ("seeds", "epochs", "augment", "passes"),
-    [
-        (1, 30, "none", 1),
-        (1, 1, "flip", 1),
-        (1, 2, "flip", 2),
-        (3, 30, "flip", 2),
-        (2, 40, "crop4", 80),
-        (3, 27, "crop4", 81),
-        (3, 60, "crop4", 81),
-        (1, 161, "crop4+flip", 161),
-        (2, 81, "crop4+flip", 162),
-        (5, 200, "crop4+flip", 162),
-    ],
-)
-def test_no_more_passes_are_made_than_an_image_has_views(seeds: int, epochs: int, augment: str, passes: int) -> None:
-    needed, _ = shards.passes(range(seeds), epochs, augment)
-    assert len(needed) == len(set(needed)) == passes
-    table = shards.uses_table(range(seeds), epochs, augment)
-    assert table == (seeds * epochs >= VIEWS[augment])
-    read = {
-        s for seed in range(seeds) for epoch in range(epochs) for s in shards.shards_of(seed, epoch, augment, table)
-    }
-    assert read == set(needed)
-    assert len({shard.file for shard in needed}) == passes
+        logits.compute(Loud(), tiny.inputs(), PLAIN, Shard(0, 0))
 
 
 # Where they lie.
@@ -147,86 +127,81 @@ def card(**changes: object) -> Card:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def folder(of: Card | None = None, data: str = "data", protocol: str = "holdout", **pixels: object) -> str:
+    return logits.folder_name(of or card(), data, protocol, Pixels(**{"augment": "flip", **pixels}))  # type: ignore[arg-type]
+
+
 def test_shards_of_anything_else_lie_elsewhere() -> None:
     folders = [
-        logits.folder_name(card(), "data", "holdout", "flip"),
-        logits.folder_name(card(fingerprint="e" * 64), "data", "holdout", "flip"),
-        logits.folder_name(card(architecture="tiny:mlp"), "data", "holdout", "flip"),
-        logits.folder_name(card(mean=(0.4,)), "data", "holdout", "flip"),
-        logits.folder_name(card(std=(0.2,)), "data", "holdout", "flip"),
-        logits.folder_name(card(), "other", "holdout", "flip"),
-        logits.folder_name(card(), "data", "published", "flip"),
-        logits.folder_name(card(), "data", "holdout", "crop4"),
+        folder(),
+        folder(card(fingerprint="e" * 64)),
+        folder(card(architecture="tiny:mlp")),
+        folder(card(mean=(0.4,))),
+        folder(card(std=(0.2,))),
+        folder(data="other"),
+        folder(protocol="published"),
+        folder(augment="crop4"),
+        folder(random_erasing=0.5),
+        folder(random_erasing=0.25),
+        folder(cutout=8),
+        folder(mixup=0.5),
+        folder(random_erasing=0.5, mixup=0.5),
     ]
     assert len(set(folders)) == len(folders)
 
 
+@pytest.mark.parametrize(
+    ("augment", "name"),
+    [
+        ("none", "5f06625155f30652"),
+        ("flip", "119017a34c4e1776"),
+        ("crop4", "9cf06d7045bdc695"),
+        ("crop4+flip", "dbc525a64493530c"),
+    ],
+)
+def test_shards_from_before_there_were_tricks_are_still_found(augment: str, name: str) -> None:
+    """The names were made by the code of version 0.1.0, which knew of augmentations alone."""
+    assert folder(augment=augment) == name
+
+
 @pytest.mark.parametrize("version", ["STREAM_VERSION", "LOGITS_VERSION"])
 def test_shards_of_another_version_lie_elsewhere(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = logits.folder_name(card(), "data", "holdout", "flip")
+    before = folder()
     monkeypatch.setattr(logits, version, 99)
-    assert logits.folder_name(card(), "data", "holdout", "flip") != before
+    assert folder() != before
 
 
 def test_what_is_no_property_of_the_logits_does_not_move_them() -> None:
     """A card whose accuracy was measured anew still finds its shards."""
-    moved = card(test_accuracy=0.5, recipe={"lr": 1}, normalization="renamed", sha256="a")
-    assert logits.folder_name(moved, "d", "holdout", "flip") == logits.folder_name(card(), "d", "holdout", "flip")
+    assert folder(card(test_accuracy=0.5, recipe={"lr": 1}, normalization="renamed", sha256="a")) == folder()
 
 
-# Their files, and their check.
+# Their check.
 
 
-def test_a_shards_file_reads_as_it_was_written() -> None:
-    kept = logits.compute(teacher(), tiny.inputs(), "none", Shard(0, 0))
-    found = shards.decode(shards.encode(kept))
-    assert found.dtype == np.float16
-    assert np.array_equal(found, kept)
-
-
-def test_a_shards_file_that_is_not_whole_is_refused() -> None:
-    content = shards.encode(np.ones((50, 4), np.float16))
-    for length in range(len(content)):
-        with pytest.raises(ValueError, match="not a whole shard"):
-            shards.decode(content[:length])
-
-
-def test_a_shards_file_with_a_changed_header_is_refused_or_reads_the_same() -> None:
-    kept = np.arange(200, dtype=np.float16).reshape(50, 4)
-    content = shards.encode(kept)
-    refused = 0
-    for place in range(128):
-        changed = bytearray(content)
-        changed[place] ^= 1
-        try:
-            assert np.array_equal(shards.decode(bytes(changed)), kept)
-        except ValueError:
-            refused += 1
-    assert refused > 40
-
-
-@pytest.mark.parametrize("array", [np.ones((3, 4), np.float32), np.ones(4, np.float16), np.array(1.0)])
-def test_a_file_that_is_no_shard_is_refused(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="not a shard"):
-        shards.decode(shards.encode(array))
-
-
-@pytest.mark.parametrize("augment", VIEWS)
-def test_a_right_shard_agrees_with_a_live_forward(augment: str) -> None:
+@pytest.mark.parametrize("pixels", [*map(Pixels, VIEWS), *TRICKS])
+def test_a_right_shard_agrees_with_a_live_forward(pixels: Pixels) -> None:
     module, inputs = teacher(), tiny.inputs()
-    for shard in (Shard(SEED, EPOCH), Shard(view=VIEWS[augment] - 1)):
-        kept = logits.compute(module, inputs, augment, shard)
-        assert logits.disagreement(module, inputs, augment, shard, kept) <= 1.0
+    for shard in (Shard(SEED, EPOCH), *([Shard(view=VIEWS[pixels.augment] - 1)] if pixels.finite else [])):
+        kept = logits.compute(module, inputs, pixels, shard)
+        assert logits.disagreement(module, inputs, pixels, shard, kept) <= 1.0
+
+
+def test_a_shard_of_other_tricks_is_seen_to_disagree() -> None:
+    module, inputs, shard = teacher(), tiny.inputs(), Shard(SEED, EPOCH)
+    for pixels in TRICKS:
+        right = logits.compute(module, inputs, pixels, shard)
+        assert logits.disagreement(module, inputs, Pixels(pixels.augment), shard, right) > 20
 
 
 def test_another_epochs_view_or_teacher_is_seen_to_disagree() -> None:
-    module, inputs, augment = teacher(), tiny.inputs(), "crop4+flip"
-    right = logits.compute(module, inputs, augment, Shard(SEED, EPOCH))
+    module, inputs, pixels = teacher(), tiny.inputs(), Pixels()
+    right = logits.compute(module, inputs, pixels, Shard(SEED, EPOCH))
     for other in (Shard(SEED, EPOCH + 1), Shard(SEED + 1, EPOCH), Shard(view=0)):
-        assert logits.disagreement(module, inputs, augment, other, right) > 20
+        assert logits.disagreement(module, inputs, pixels, other, right) > 20
     with torch.no_grad():
         module[0].weight += 0.01  # type: ignore[index]
-    assert logits.disagreement(module, inputs, augment, Shard(SEED, EPOCH), right) > 3
+    assert logits.disagreement(module, inputs, pixels, Shard(SEED, EPOCH), right) > 3
 
 
 def test_a_teacher_that_is_sure_of_zero_is_not_held_against_it() -> None:
@@ -238,13 +213,5 @@ def test_a_teacher_that_is_sure_of_zero_is_not_held_against_it() -> None:
             return torch.tensor([8.0, noise, -2.0, noise / 3]).repeat(len(images), 1)
 
     inputs = tiny.inputs()
-    kept = logits.compute(Tilted(), inputs, "none", Shard(0, 0))
-    assert logits.disagreement(Tilted(), inputs, "none", Shard(0, 0), kept) <= 1.0
-
-
-def test_a_kept_table_serves_a_shorter_sweep() -> None:
-    """After the table of views is made, no pass is ever needed again."""
-    table = [Shard(view=view) for view in range(VIEWS["crop4"])]
-    there = {shard.file for shard in table}
-    assert shards.passes([0], 3, "crop4", there) == (table, True)
-    assert shards.passes([0], 3, "crop4", there - {table[7].file}) == ([Shard(0, epoch) for epoch in range(3)], False)
+    kept = logits.compute(Tilted(), inputs, PLAIN, Shard(0, 0))
+    assert logits.disagreement(Tilted(), inputs, PLAIN, Shard(0, 0), kept) <= 1.0

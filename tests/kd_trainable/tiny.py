@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import Inputs, make_inputs
+from kd_trainable.engine.guides import LiveTeacher
 from kd_trainable.engine.plain import PlainRun
+from kd_trainable.models.build import build
 from kd_trainable.spec import RunSpec
 from kd_trainable.vocabulary import Batch, Outputs
 
@@ -161,7 +163,16 @@ def own_loss(student: Outputs, teacher: Outputs, batch: Batch, *, hyperparameter
 
 def run_of(spec: RunSpec, *, channels_last: bool = False, protocol: str = "holdout") -> PlainRun:
     given = inputs(channels_last=channels_last, protocol=protocol)
-    return PlainRun(spec, given, targets(given) if spec.distilled else None)
+    if spec.live:
+        return PlainRun(spec, given, teacher=LiveTeacher(network(spec.teacher), given))
+    return PlainRun(spec, given, targets(given) if spec.taught else None)
+
+
+def network(name: str, shape: tuple[int, int, int] = GREY) -> nn.Module:
+    """A teacher of fixed random weights, in eval mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        return build(name, CLASSES, shape[0]).requires_grad_(False).eval()
 
 
 def trained(spec: RunSpec, epochs: int | None = None, **how: Any) -> PlainRun:

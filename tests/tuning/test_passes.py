@@ -14,9 +14,10 @@ from kd_trainable.shards import Shard
 from kd_trainable.tuning import passes
 from kd_trainable.tuning.passes import LOOK_AHEAD, SILENCE_S, PassBroker
 from kd_trainable.tuning.store import Storage
+from kd_trainable.vocabulary import Pixels
 
 FOLDER = "logits/x"
-NEEDED = shards.passes([0, 1], 3, "crop4+flip")[0]
+NEEDED = shards.passes([0, 1], 3, Pixels("crop4+flip"))[0]
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ class TestAsking:
         assert broker.counts() == (6, 6, 6)
 
     def test_a_full_table_is_ready_when_all_views_are(self, storage: Storage) -> None:
-        table = shards.passes([0], 9, "flip")[0]
+        table = shards.passes([0], 9, Pixels("flip"))[0]
         broker = PassBroker(storage, FOLDER, table)
         assert broker.ask("a", table) == ("compute", table[0])
         finish(broker, "a", table[0])
@@ -90,7 +91,7 @@ class TestAsking:
         assert broker.ask("a", table)[0] == "ready"
 
     def test_it_looks_ahead_only_so_far(self, storage: Storage) -> None:
-        many = shards.passes([0], 160, "crop4+flip")[0]
+        many = shards.passes([0], 160, Pixels("crop4+flip"))[0]
         broker = PassBroker(storage, FOLDER, many)
         answers = [broker.ask(f"trial {i}", [many[0]])[0] for i in range(LOOK_AHEAD + 5)]
         assert answers == ["compute"] * LOOK_AHEAD + ["wait"] * 5

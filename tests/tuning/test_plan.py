@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from kd_trainable.data import DATASETS
+from kd_trainable.tuning.facts import facts
 from kd_trainable.tuning.plan import (
     Names,
     Passes,
@@ -66,7 +68,7 @@ class TestPasses:
         self, tmp_path: Path, block: dict[str, Any], seeds: tuple[int, ...] = (0,), **fixed: Any
     ) -> tuple[int, int]:
         asked = space(block, seeds, **fixed)
-        standing = Standing(Storage(str(tmp_path)), NAMES, None, None)
+        standing = Standing(Storage(str(tmp_path)), NAMES, DATASETS["digits"], None, None)
         passes = passes_with_kept(asked, list(grid_runs(asked, NAMES).values()), standing)
         assert passes.kept == 0
         return passes.needed, passes.usual
@@ -91,6 +93,8 @@ class TestPasses:
     def test_the_line_for_people(self) -> None:
         assert Passes(5, 90).line() == "teacher passes over the training images: 5, not 90"
         assert Passes(5, 10, 3).line() == "teacher passes over the training images: 5 (3 of them kept already), not 10"
+        live = "teacher passes over the training images: 6 (2 by teachers that run live, for their features), not 10"
+        assert Passes(6, 10, live=2).line() == live
 
 
 class TestTeacherRecipe:
@@ -119,14 +123,15 @@ class TestAgainstData:
     def test_a_batch_larger_than_an_own_data_set(self) -> None:
         asked = Space({**FIXED, "dataset": "own_parts:few_digits"}, [{"batch_size": [32, 271]}])
         with pytest.raises(InputError, match="batch_size: 271 is not allowed; own_parts:few_digits has 270 training"):
-            check_against_data(asked, Settings())
+            check_against_data(asked, facts(asked.base.dataset))
 
     def test_a_normalization_that_an_own_data_set_lacks(self) -> None:
         for name in ("dataset", "other"):
-            check_against_data(Space({**FIXED, "dataset": "own_parts:few_digits", "normalization": name}), Settings())
+            own = Space({**FIXED, "dataset": "own_parts:few_digits", "normalization": name})
+            check_against_data(own, facts("own_parts:few_digits"))
         asked = Space({**FIXED, "dataset": "own_parts:few_digits", "normalization": "othr"})
         with pytest.raises(InputError, match=r"normalization: unknown name 'othr' \(did you mean 'other'\?\)"):
-            check_against_data(asked, Settings())
+            check_against_data(asked, facts(asked.base.dataset))
 
 
 class TestSettings:

@@ -1,0 +1,176 @@
+"""Published numbers beside ours: compare.md, compare.csv and compare.png in the folder whose runs are compared.
+
+``python analysis/compare.py RESULTS`` (or RESULTS/sweeps/NAME); ``python -m analysis.compare`` does the same.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from analysis import frames
+from analysis.compare_plot import scatter
+from analysis.compare_words import report
+from analysis.grid import ABSENT, percent, word
+from analysis.literature import POSITIVE, fits, matched, names, published, training
+from analysis.plots import save
+from analysis.stats import cells, half_width
+from analysis.tricks import OFF
+from kd_trainable.vocabulary import InputError
+
+METRICS = {"best": "test_accuracy_best", "last": "test_accuracy_last"}
+OURS = ("ours", "ours_half_width", "ours_n", "ours_seeds", "ours_epoch", "difference", "differs", "others")
+PLAIN = {**OFF, "precision": "float32", "hyperparameters": "default"}  # what a row that says nothing is taken to mean
+SAID = 3  # other cells of ours that fit, in words
+DTYPES = ("Float64", "Float64", "Int64", "string", "string", "Float64", "string", "string")
+CellsOf = Callable[[str, int | None], pd.DataFrame]
+
+
+class Ours(NamedTuple):
+    """Our answer to a published row: the cell that is shown, what differs in its training, and what else would fit."""
+
+    cell: Any
+    differs: list[str]
+    others: list[str]
+
+
+def compare(folder: str) -> str:
+    """Writes the three files into a results folder, or a sweep's, and returns compare.md.
+
+    Of a results folder all published tables are shown, of a sweep's those that it has a run for, and its namesake.
+    Where nothing of ours fits there is no picture. Raises InputError where there are no runs, or they cannot be read.
+    """
+    where = frames.sweeps(folder)
+    runs = pd.concat([frames.runs(sweep) for sweep in where], ignore_index=True)
+    runs = runs.sort_values("status", key=lambda status: status != "finished", kind="stable")
+    tables = {name: compared(name, runs) for name in names()}
+    if where == [folder.rstrip("/")]:
+        stem = where[0].rpartition("/")[2]
+        tables = {name: table for name, table in tables.items() if name == stem or table["ours"].notna().any()}
+    text = report(tables)
+    frames.write(folder, "compare.md", text.encode())
+    frames.write(folder, "compare.csv", _csv(tables))
+    figure = scatter(tables)
+    if figure is None:
+        frames.remove(folder, "compare.png")
+    else:
+        save(figure, folder, "compare.png")
+    return text
+
+
+def compared(name: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """A published table with the columns of ``OURS`` beside it; missing where no finished run of ours fits.
+
+    ours, ours_half_width, ours_n, ours_seeds: mean over our seeds, half its 95 % interval (t), their number, and they
+    ours_epoch: best (by test, as theirs) or last; last where the source does not say
+    difference: ours less theirs; differs: what differs in the training, '; ' between
+    others: budgets and recipes of ours that fit too, and are in no mean
+    """
+    table = published(name)
+    found = _finished(runs)
+    keys, recipe = matched(table), training(table)
+    beside = pd.DataFrame([_beside(row, keys, recipe, found) for _, row in table.iterrows()], columns=OURS)
+    return table.join(beside.astype(dict(zip(OURS, DTYPES, strict=True))))
+
+
+def _beside(row: pd.Series, keys: list[str], recipe: list[str], cells_of: CellsOf) -> dict[str, Any]:
+    epoch = "best" if row["epoch"] == "best" else "last"
+    seed = int(row["seed"]) if "seed" in keys and pd.notna(row["seed"]) else None
+    ours = _ours(row, [name for name in keys if name != "seed"], recipe, cells_of(METRICS[epoch], seed))
+    if ours is None:
+        return dict.fromkeys(OURS)
+    cell = ours.cell
+    return {
+        "ours": cell.mean,
+        "ours_half_width": half_width(cell.sd, cell.n),
+        "ours_n": cell.n,
+        "ours_seeds": cell.seeds,
+        "ours_epoch": epoch,
+        "difference": None if pd.isna(row["value"]) else cell.mean - row["value"],
+        "differs": "; ".join(ours.differs),
+        "others": "; ".join(ours.others),
+    }
+
+
+def _ours(row: pd.Series, keys: list[str], recipe: list[str], table: pd.DataFrame) -> Ours | None:
+    """Their very recipe if we have it, else the longest of our budgets; of several the nearest, then the most seeds."""
+    for name in keys:
+        if pd.notna(row[name]):
+            table = table[fits(table[name], row[name])]
+    fitting: list[Any] = list(table.itertuples(index=False))
+    if not fitting:
+        return None
+    apart = {id(cell): _differs(row, keys, recipe, cell) for cell in fitting}
+    first, *rest = sorted(
+        fitting, key=lambda cell: (bool(apart[id(cell)]), -cell.epochs, len(apart[id(cell)]), -cell.n)
+    )
+    others = [_other(cell, [word for word in apart[id(cell)] if word not in apart[id(first)]]) for cell in rest[:SAID]]
+    return Ours(first, apart[id(first)], others + [f"{len(rest) - SAID} more"] * (len(rest) > SAID))
+
+
+def _differs(row: pd.Series, keys: list[str], recipe: list[str], cell: Any) -> list[str]:
+    """'5 epochs (theirs 300)', 'protocol holdout (theirs published)', 'mixup 0.2': in what a cell is not the row's."""
+    known = [name for name in recipe if pd.notna(row[name]) and not _same(getattr(cell, name), row[name])]
+    words = [_apart(name, word(getattr(cell, name)), row[name]) for name in known]
+    words += [
+        f"{name} {word(getattr(cell, name))}" for name in keys if row[name] is not pd.NA and row[name] == POSITIVE
+    ]
+    ours = {name: word(getattr(cell, name)) for name in PLAIN if name not in [*keys, *recipe]}
+    return words + [f"{name} {text}" for name, text in ours.items() if text not in (ABSENT, PLAIN[name])]
+
+
+def _apart(name: str, ours: str, theirs: str) -> str:
+    return f"{ours} epochs (theirs {theirs})" if name == "epochs" else f"{name} {ours} (theirs {theirs})"
+
+
+def _other(cell: Any, apart: list[str]) -> str:
+    budget = f"{cell.epochs} epochs, {cell.protocol}"
+    words = [text for text in apart if "epochs (theirs" not in text and not text.startswith("protocol")]
+    return f"{', '.join([budget, *words])}: {percent(cell.mean)} (n={cell.n})"
+
+
+def _same(ours: Any, theirs: str) -> bool:
+    return bool(pd.notna(ours) and fits(pd.Series([ours]).convert_dtypes(), theirs).iloc[0])
+
+
+def _finished(runs: pd.DataFrame) -> CellsOf:
+    """Our cells with a finished run, controls left out, by metric and seed (None: over all of them)."""
+    runs = runs[runs["control"].fillna("none") == "none"]
+
+    @cache
+    def cells_of(metric: str, seed: int | None) -> pd.DataFrame:
+        of = runs if seed is None else runs[runs["seed"] == seed]
+        return cells(of, metric).query("n > 0")
+
+    return cells_of
+
+
+def _csv(tables: dict[str, pd.DataFrame]) -> bytes:
+    content = io.StringIO()
+    frames_of = [table.assign(table=name) for name, table in tables.items()]
+    whole = pd.concat(frames_of, ignore_index=True) if frames_of else pd.DataFrame(columns=["table", *OURS])
+    whole.insert(0, "table", whole.pop("table"))
+    whole.to_csv(content, index=False, lineterminator="\n")
+    return content.getvalue().encode()
+
+
+def main(arguments: list[str]) -> int:
+    """Prints compare.md; 2 and one line on stderr where that cannot be done."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print("usage: python analysis/compare.py RESULTS, or RESULTS/sweeps/NAME", file=sys.stderr)
+        return 2
+    try:
+        print(compare(arguments[0]), end="")
+    except (InputError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
