@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kd_trainable.vocabulary import DatasetEntry, InputError, MethodEntry, ModelEntry, require_known
@@ -54,6 +57,20 @@ def require_returned(field: str, name: str, result: Any, wanted: type, kind: str
     """Raises InputError unless the callable has returned what it must."""
     if not isinstance(result, wanted):
         raise _refuse(field, name, f" returned {type(result).__name__}", kind)
+
+
+def source_hash(field: str, name: str) -> str:
+    """sha256 of the file that defines a field's ``package.module:callable``. Raises InputError where there is none."""
+    module = name.partition(":")[0]
+    try:
+        found = importlib.util.find_spec(module)
+    except Exception:  # the package around the module is imported, and may raise whatever it likes
+        found = None
+    if found is None or not found.origin or not Path(found.origin).is_file():
+        raise InputError(
+            f"{field}: {name!r}: no module {module!r} with a source file; allowed: one that can be imported"
+        )
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
 def _refuse(field: str, name: str, reason: str, kind: str) -> InputError:

@@ -19,6 +19,7 @@ MODES = ("cse", "kl", "mse", "logit_mse")
 CONTROLS = ("none", "shuffled-teacher", "uniform-teacher")
 OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "multistep", "step", "cosine", "one_cycle", "plateau")
+SCALED_BATCH = 256  # the batch that lr is given for under linear_scaling
 INITS = ("default", "xavier", "kaiming")
 MONITORS = ("accuracy", "loss")
 PROTOCOLS = ("holdout", "published")
@@ -189,11 +190,16 @@ def _size(spec: RunSpec) -> None:
     if known is None or not known.train_images:
         return  # its size is known when it is loaded
     images = training_images(known.train_images, spec.protocol)
-    if spec.cutout >= min(known.shape[1:]):
-        side = " x ".join(map(str, known.shape[1:]))
-        raise refuse("cutout", spec.cutout, f"must be less than the images' side; {spec.dataset}'s are {side}")
+    require_room_for_cutout(spec.cutout, spec.dataset, known.shape)
     if spec.batch_size > images:
         raise refuse("batch_size", spec.batch_size, f"{spec.dataset} has {images} training images")
+
+
+def require_room_for_cutout(cutout: int, dataset: str, shape: tuple[int, int, int]) -> None:
+    """Raises InputError for a square as large as the images of ``shape`` (C, H, W)."""
+    if cutout >= min(shape[1:]):
+        side = " x ".join(map(str, shape[1:]))
+        raise refuse("cutout", cutout, f"must be less than the images' side; {dataset}'s are {side}")
 
 
 def training_images(images: int, protocol: str) -> int:

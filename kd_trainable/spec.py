@@ -7,21 +7,21 @@ teacher. Defaults therefore never change; a change that alters numbers raises EN
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, no_type_check
 
 from kd_trainable.methods import METHODS
-from kd_trainable.rules import CONVENTIONS, FLOATS, INTEGERS, NAMES, check
+from kd_trainable.resolve import source_hash
+from kd_trainable.rules import CONVENTIONS, FLOATS, INTEGERS, NAMES, SCALED_BATCH, check
 from kd_trainable.taps import uses_features
 from kd_trainable.terms import (
     all_hyperparameters,
     declared,
     entry,
     hyperparameters_of,
+    in_order,
     is_hyperparameter,
     softened,
     taught,
@@ -105,6 +105,9 @@ class RunSpec:
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, typed(f.name, getattr(self, f.name)))
+        object.__setattr__(self, "method", in_order(self.method))
+        if self.peer == self.student:
+            object.__setattr__(self, "peer", DEFAULTS["peer"])
         if self.method == "none":
             for name in DISTILLATION_FIELDS:
                 object.__setattr__(self, name, DEFAULTS[name])
@@ -179,6 +182,8 @@ def irrelevant(flat: Mapping[str, Any]) -> set[str]:
     if flat["mode"] == "logit_mse" and all(term == "kd" for term in named if softened(term)):
         dropped.add("temperature")
     dropped |= {name for name, (other, values) in DROPPED_WITHOUT.items() if flat[other] not in values}
+    if flat["batch_size"] == SCALED_BATCH:
+        dropped.add("linear_scaling")
     return dropped | ({"monitor"} if not flat["patience"] and flat["schedule"] != "plateau" else set())
 
 
@@ -207,26 +212,13 @@ def value_at(value: float | Schedule, epoch: int) -> float:
     return next(v for start, v in reversed(value) if start <= epoch)
 
 
-def source_hash(field: str, name: str) -> str:
-    """sha256 of the file that defines a field's ``package.module:callable``. Raises InputError where there is none."""
-    module = name.partition(":")[0]
-    try:
-        found = importlib.util.find_spec(module)
-    except Exception:  # the package around the module is imported, and may raise whatever it likes
-        found = None
-    if found is None or not found.origin or not Path(found.origin).is_file():
-        raise InputError(
-            f"{field}: {name!r}: no module {module!r} with a source file; allowed: one that can be imported"
-        )
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
-
-
 def _method_numerics(spec: RunSpec) -> dict[str, int]:
     return {term: METHODS[term].numerics for term in spec.terms if term in METHODS}
 
 
 def _sources(spec: RunSpec) -> dict[str, str]:
-    named = [(name, getattr(spec, name)) for name in ("dataset", "student", "teacher", "peer")]
+    missing = irrelevant(spec.flat())
+    named = [(n, getattr(spec, n)) for n in ("dataset", "student", "teacher", "peer") if n not in missing]
     named += [("method", term) for term in spec.terms]
     ours = (value for value in named if ":" in value[1] and not value[1].startswith(TORCHVISION))
     return {value: source_hash(name, value) for name, value in ours}

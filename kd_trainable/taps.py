@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kd_trainable.methods import METHODS
 from kd_trainable.models import MODELS
 from kd_trainable.terms import entry, terms
 from kd_trainable.vocabulary import InputError
@@ -46,10 +47,16 @@ def uses_features(term: str, taps: tuple[str, ...]) -> bool:
 
 def check(method: str, taps: tuple[str, ...]) -> None:
     """Raises InputError for taps that no path could be, or of a method that is not there."""
+    seen: set[tuple[str, str]] = set()
     for text in taps:
-        owner, _ = parse(text)
+        owner, pair = parse(text)
         if owner and owner not in terms(method):
             raise InputError(f"taps: {text!r} is not allowed; {owner} is no term of method {method}")
+        if owner in METHODS and not entry(owner).taps:
+            raise InputError(f"taps: {text!r} is not allowed; method {owner} compares no features")
+        if (owner, pair.student) in seen:
+            raise InputError(f"taps: {text!r} is not allowed; {pair.student} of the student is compared already")
+        seen.add((owner, pair.student))
 
 
 def pairs(term: str, taps: tuple[str, ...], student: str, teacher: str) -> list[Pair]:

@@ -18,6 +18,12 @@ def terms(method: str) -> tuple[str, ...]:
     return () if method == "none" else tuple(method.split("+"))
 
 
+def in_order(method: str) -> str:
+    """The same terms in the order of the table, a person's own last: ``at+kd`` is ``kd+at``."""
+    known = list(METHODS)
+    return "+".join(sorted(method.split("+"), key=lambda term: known.index(term) if term in METHODS else len(known)))
+
+
 def entry(term: str) -> MethodEntry:
     """The term's line of the table; for a person's own, one that declares nothing."""
     return METHODS.get(term) or MethodEntry(term, 0)

@@ -31,7 +31,8 @@ STUDENT = {**RECIPE, "student": "emnist_mlp", "dropout": 0.2, "mode": "cse", "co
 
 PRESETS = {
     "quick": Preset(
-        "T 1 5 10 x lambda .1 .5, and baselines, x seeds 0 1 2: 21 runs of at most 20 epochs, holdout",
+        "T 1 5 10 x lambda .1 .5, and baselines, x seeds 0 1 2: 21 runs of at most 20 epochs, holdout; "
+        "teacher 12 epochs, bf16",
         {**STUDENT, "epochs": 20},
         [{"temperature": [1, 5, 10], "alpha": [0.1, 0.5]}],
         seeds=[0, 1, 2],

@@ -32,7 +32,8 @@ TEACHER = {
 
 PRESETS = {
     "quick": Preset(
-        "T 1 4 8 16 at alpha 1 in both modes, and the baseline: 9 runs of 10 epochs, bf16, holdout",
+        "T 1 4 8 16 at alpha 1 in both modes, and the baseline: 9 runs of 10 epochs, lr 1e-3, bf16, holdout; "
+        "teacher 12 epochs with weight decay 5e-4",
         {**STUDENT, "lr": 1e-3, "epochs": 10, "precision": "bf16"},
         [{"mode": MODES, "temperature": [1, 4, 8, 16], "alpha": [1]}],
         teacher_recipe={**TEACHER, "epochs": 12, "milestones": [8, 11], "precision": "bf16", "weight_decay": 5e-4},

@@ -16,7 +16,8 @@ GRID = [{"temperature": [1, 10, 30, 50, 100]}]
 
 PRESETS = {
     "quick": Preset(
-        "T 1 10 30 50 100 and none x seeds 777 10 20 30: 24 runs of 5 epochs, lr .02, cosine, holdout",
+        "T 1 10 30 50 100 and none x seeds 777 10 20 30: 24 runs of 5 epochs, lr .02, cosine, nesterov, holdout; "
+        "teacher wrn_16_2, 20 epochs, bf16",
         {**STUDENT, "epochs": 5, "lr": 0.02, "nesterov": True},
         GRID,
         seeds=[777, 10, 20, 30],

@@ -18,7 +18,7 @@ TRICKS = [
     {"no_bias_decay": [True]},
     {"label_smoothing": [0.1]},
     {"random_erasing": [0.5]},
-    {"linear_scaling": [True]},
+    {"linear_scaling": [False, True], "batch_size": [512]},  # at 256, where it begins, it changes nothing
     {"cutout": [8]},
     {"dropout": [0.2]},
     {"warmup_epochs": [5]},
@@ -32,14 +32,14 @@ SHORT = {"dataset": "cifar10", "epochs": 6, "schedule": "cosine", "nesterov": Tr
 
 PRESETS = {
     "quick": Preset(
-        "ResNet-18 -> MobileNetV2, 30 epochs, bf16, warm-up 2, teacher 40 epochs: for one GPU",
+        "ResNet-18 -> MobileNetV2, 30 epochs, steps of 8, warm-up 2, bf16; teacher 40 epochs of cosine: for one GPU",
         {**DOCUMENT, **STUDENT, "epochs": 30, "schedule": "step", "step_epochs": 8, "precision": "bf16"},
         [*(t if "warmup_epochs" not in t else {"warmup_epochs": [2]} for t in TRICKS), PRETRAINED],
         seeds=[0, 1],
         teacher_recipe={**DOCUMENT, "schedule": "cosine", "epochs": 40, "student": "resnet18", "precision": "bf16"},
     ),
     "cifar10": Preset(
-        "the tricks that resnet8 can take, on CIFAR-10: wrn_16_2 -> resnet8, 6 epochs, x seeds 0 1",
+        "those that resnet8 can take, on CIFAR-10: wrn_16_2 -> resnet8, 6 epochs, cosine, nesterov, bf16, seeds 0 1",
         {**SHORT, "student": "resnet8"},
         [t if "warmup_epochs" not in t else {"warmup_epochs": [1]} for t in TRICKS],
         seeds=[0, 1],

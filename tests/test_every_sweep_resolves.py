@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from kd_trainable.data import DATASETS
-from kd_trainable.tuning import estimate
+from kd_trainable.tuning import estimate, pace
 from kd_trainable.tuning.command import Asked, Preset, parse
-from kd_trainable.tuning.estimate import Pace
 from kd_trainable.tuning.main import main
+from kd_trainable.tuning.pace import Pace
 from kd_trainable.tuning.plan import Names, grid_runs
 from kd_trainable.tuning.standing import Standing, passes_with_kept
 from kd_trainable.tuning.store import Storage
@@ -42,9 +42,9 @@ EXPECTED: dict[str, dict[str, tuple[int, int, int, int, int, int]]] = {
     "kd_modes": {"quick": (8, 1, 1, 10, 10, 80), "published": (34, 1, 1, 300, 162, 10200)},
     "temperature_vs_seed": {"quick": (5, 1, 4, 5, 20, 100), "published": (5, 1, 4, 300, 162, 6000)},
     "training_tricks": {  # erasing, cutout and mixup each need passes of their own
-        "quick": (16, 16, 2, 30, 241, 960),
-        "cifar10": (14, 14, 2, 6, 49, 168),
-        "published": (16, 16, 2, 180, 1243, 5760),
+        "quick": (17, 17, 2, 30, 241, 1020),
+        "cifar10": (15, 15, 2, 6, 49, 180),
+        "published": (17, 17, 2, 180, 1243, 6120),
     },
 }
 LIKE_ANOTHER = {"published-50", "published-101", "published-152"}  # but for the depth of the teacher
@@ -88,8 +88,8 @@ def test_dry_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(estimate, "_measure", lambda spec, known, device: Pace(1e-4, 1e-5))
-    monkeypatch.setattr(estimate, "_PACES", {})
+    monkeypatch.setattr(pace, "_measure", lambda spec, known, device: Pace(1e-4, 1e-5))
+    monkeypatch.setattr(pace, "_PACES", {})
     monkeypatch.setattr(estimate, "_pass_seconds", lambda *arguments: 1.0)
     found = script_of(script)
     main(script, found["__doc__"], found["PRESETS"], found["summarise"], ["--preset", preset, "--dry-run"])

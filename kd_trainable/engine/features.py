@@ -46,7 +46,8 @@ def submodule(network: nn.Module, tap: str) -> nn.Module:
 
 def _keeps_output(found: dict[str, Tensor], tap: str) -> Callable[..., None]:
     def hook(module: nn.Module, given: Any, result: Any) -> None:
-        found[tap] = result
+        # cloned, since a ReLU in place that comes next would overwrite what a module gave
+        found[tap] = result.clone() if isinstance(result, Tensor) else result
 
     return hook
 

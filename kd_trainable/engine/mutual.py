@@ -41,7 +41,7 @@ class Peer:
 
     def step(self, own: Outputs, student: Outputs, batch: Batch, hard: HardLoss, epoch: int, lr: float) -> None:
         """One step on cross-entropy and its distance to the first student as that was before this step."""
-        total = self.spec.weights(epoch)[0] * hard(own.logits)
+        total = hard(own.logits)  # whole: alpha is the first student's, who may have a teacher too
         for term in self.terms:
             distance = term(own, detached(student), batch, given_to(term.name, self.spec, epoch))
             total = total + self.spec.term_weight(term.name, epoch) * distance

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from kd_trainable.rules import SCALED_BATCH
 from kd_trainable.spec import RunSpec
 
 Groups = list[Any]  # parameters, or torch's parameter groups
 History = Sequence[Mapping[str, Any]]  # the rows of the epochs before (records.EPOCH_COLUMNS)
 
-SCALED_BATCH = 256  # the batch that lr is given for under linear_scaling
 MIN_DELTA = 1e-4  # what Keras and torch ask of a better epoch by default, before they lower the rate
 SIGNS = {"accuracy": 1.0, "loss": -1.0}  # so that larger is better
 CYCLE_RISE, CYCLE_START, CYCLE_END = 0.3, 25.0, 1e4  # torch's pct_start, div_factor, final_div_factor

@@ -163,7 +163,7 @@ class PlainRun:
         if mix is None:
             return hard_loss(logits, batch.labels, smoothing)
         partners, shares = mix
-        return mixed_hard_loss(logits, batch.labels, self.inputs.train_labels[partners], shares, smoothing)
+        return mixed_hard_loss(logits, batch.labels, self.inputs.labels[self.inputs.train[partners]], shares, smoothing)
 
     def _constant(self, term: Term, other: Outputs, epoch: int) -> Tensor | float:
         """What a term's distance has above what is logged, so that curves compare across modes and T."""

@@ -9,7 +9,8 @@ mdistiller's; for ImageNet they have 1e-4, and advise less for light students (i
 
 The margins come from the teacher's batch norm before the ReLU, its responses being taken as normal, as it is when the
 run starts. Hyperparameter ``teacher_train``: at 1 the teacher's batch norm uses each batch's statistics and its
-running ones drift, as in the authors' training and mdistiller's; 0, the default, leaves the teacher as it is.
+running ones drift, as in the authors' training and mdistiller's; 0, the default, leaves the teacher as it is. Joined
+with kd, the soft targets come from that same teacher.
 
 What differs: that default; and maps of unequal sizes are refused, where mdistiller averages the teacher's down.
 """

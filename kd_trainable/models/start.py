@@ -61,7 +61,13 @@ def start(
 
 
 def require_start(
-    name: str, *, init: str = "default", pretrained: bool = False, zero_gamma: bool = False, field: str = "student"
+    name: str,
+    *,
+    init: str = "default",
+    pretrained: bool = False,
+    zero_gamma: bool = False,
+    dropout: float = 0.0,
+    field: str = "student",
 ) -> None:
     """Raises InputError unless the network ``name`` can start so; downloads nothing."""
     require_known("init", init, INITS)
@@ -73,6 +79,8 @@ def require_start(
         _weights(name)
     if zero_gamma:
         _last_norms(_skeleton(name, field), name)
+    if dropout:
+        _last_layer(_skeleton(name, field), name)
 
 
 def _initialise(module: nn.Module, initialise: Callable[[Tensor], Tensor]) -> None:

@@ -33,10 +33,17 @@ def check_networks(space: Space, recipe: RunSpec | None, known: DatasetEntry) ->
             require_shape(field, name, known.shape, known.classes)
     if recipe is not None:
         require_shape("teacher", recipe.student, known.shape, known.classes)
+        require_network_start(recipe, recipe.student, "teacher")
     teacher_name = recipe.student if recipe is not None else str(space.fixed.get("teacher", ""))
     networks: dict[str, nn.Module] = {}
-    for spec in space.samples(("method", "taps", "student", "init", "pretrained", "zero_gamma")):
+    for spec in space.samples(("method", "taps", "student", "peer", "init", "pretrained", "zero_gamma", "dropout")):
         require_terms(replace(spec, teacher=teacher_name) if spec.taught else spec, networks, known)
+
+
+def require_network_start(spec: RunSpec, name: str, field: str) -> None:
+    """Raises InputError unless the network ``name`` can start as the spec says."""
+    how = {"init": spec.init, "pretrained": spec.pretrained, "zero_gamma": spec.zero_gamma, "dropout": spec.dropout}
+    require_start(name, **how, field=field)  # type: ignore[arg-type]
 
 
 def require_terms(spec: RunSpec, networks: dict[str, nn.Module], known: DatasetEntry) -> None:
@@ -44,7 +51,9 @@ def require_terms(spec: RunSpec, networks: dict[str, nn.Module], known: DatasetE
 
     ``networks``: those built so far, by name; a teacher's weights do not matter here.
     """
-    require_start(spec.student, init=spec.init, pretrained=spec.pretrained, zero_gamma=spec.zero_gamma)
+    require_network_start(spec, spec.student, "student")
+    if spec.mutual and spec.peer:
+        require_network_start(spec, spec.peer, "peer")
     for name in {spec.student, spec.teacher} - {"", *networks}:
         networks[name] = build(name, known.classes, known.shape[0], "teacher" if name == spec.teacher else "student")
     student, teacher = networks[spec.student].eval(), networks[spec.teacher].eval() if spec.live else None

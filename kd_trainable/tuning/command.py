@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +64,10 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
 
 def _parser(name: str, doc: str, presets: Mapping[str, Preset]) -> Parser:
     width = max(map(len, presets)) + 2
-    about = "\n".join(f"  {preset:<{width}}{p.about}" for preset, p in presets.items())
+    about = "\n".join(
+        textwrap.fill(p.about, 118, initial_indent=f"  {preset:<{width}}", subsequent_indent=" " * (width + 2))
+        for preset, p in presets.items()
+    )
     parser = Parser(
         prog=f"{name}.py",
         description=f"{doc.strip()}\n\npresets (flags override their values):\n{about}",

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
-from kd_trainable import logits, shards
-from kd_trainable.data.images import ImageData
-from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
-from kd_trainable.engine.evaluate import autocast
-from kd_trainable.engine.plain import PlainRun
 from kd_trainable.engine.process import prepare_process
-from kd_trainable.engine.student import make_student
 from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec, irrelevant
+from kd_trainable.terms import declared
 from kd_trainable.tuning.checks import check_networks
 from kd_trainable.tuning.cluster import gpus_per_trial
 from kd_trainable.tuning.facts import ABSENT, facts_without_download
+from kd_trainable.tuning.pace import Pace, pace_of, pass_pace
 from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random
 from kd_trainable.tuning.settings import Settings
@@ -32,17 +26,6 @@ from kd_trainable.tuning.sweep import proposer_of
 from kd_trainable.tuning.teach import local_device
 from kd_trainable.tuning.text import device_name, duration
 from kd_trainable.vocabulary import DatasetEntry
-
-STEPS_TIMED = 3
-IMAGES_TIMED = 500  # of a teacher pass, and of an evaluation
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds an image, measured here on random pixels."""
-
-    train: float
-    evaluate: float
 
 
 def dry_run(name: str, space: Space, settings: Settings) -> str:
@@ -104,8 +87,13 @@ def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing
 def _words(spec: RunSpec, names: Iterable[str]) -> str:
     missing = irrelevant(spec.flat()) | (set() if spec.distilled else {"method"})
     shown = [n for n in names if n not in missing and ("." not in n or n.partition(".")[0] in spec.terms)]
-    words = [f"{n} {_short(spec.hyperparameters[n] if '.' in n else getattr(spec, n))}" for n in shown]
+    words = [f"{n} {_short(value_of(spec, n))}" for n in shown]
     return "  ".join(([] if spec.distilled else ["baseline"]) + words) or spec.student
+
+
+def value_of(spec: RunSpec, name: str) -> Any:
+    """What a spec has for a field, or for METHOD.NAME, whose default stands where it is not given."""
+    return {**declared(spec.method), **spec.hyperparameters}[name] if "." in name else getattr(spec, name)
 
 
 def _short(value: Any) -> str:
@@ -120,9 +108,10 @@ def _cost(
     device, known = local_device(settings.gpus_per_trial), standing.known
     before = torch.get_num_threads()
     prepare_process(settings.cpus_per_trial)
-    # mutual learning trains two
-    students = sum((1 + spec.mutual) * _run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
-    teaching = _teaching_seconds(space, settings, standing, pending, passes, device)
+    students = sum(_run_seconds(spec, known, pace_of(spec, known, device)) for spec in pending)
+    missing = passes.needed - passes.kept - passes.live if any(s.taught and not s.live for s in pending) else 0
+    teacher = standing.card.architecture if standing.card else settings.teacher_recipe.get("student", "")
+    teaching = missing * _pass_seconds(space, teacher, known, device) if missing else 0.0
     torch.set_num_threads(before)  # the teacher is trained before the runs, on all threads
     at_once = _at_once(settings, device)
     training = 0.0
@@ -130,11 +119,11 @@ def _cost(
         recipe = teacher_recipe(space, settings)
         training = _run_seconds(recipe, known, pace_of(recipe, known, device))
     total = training + (students + teaching) / at_once
-    name = device_name(torch.device(device))
+    name, live = device_name(torch.device(device)), " (live teachers with them)" if passes.live else ""
     return [
         f"estimate on {name}, from steps timed on random pixels just now, {at_once} runs at a time:",
         f"  teacher's training {duration(training)}, teacher passes {duration(teaching / at_once)}, "
-        f"students {duration(students / at_once)}: about {duration(total)} in all",
+        f"students{live} {duration(students / at_once)}: about {duration(total)} in all",
     ]
 
 
@@ -144,77 +133,10 @@ def _run_seconds(spec: RunSpec, known: DatasetEntry, pace: Pace) -> float:
     return spec.epochs * (images * pace.train + evaluated * pace.evaluate)
 
 
-_PACES: dict[tuple[Any, ...], Pace] = {}
-
-
-def pace_of(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
-    """The pace of a spec's steps, measured once for all specs that take the same time."""
-    what = (spec.student, spec.precision, spec.batch_size, spec.pixels, spec.optimizer, torch.get_num_threads())
-    if what not in _PACES:
-        _PACES[what] = _measure(spec, known, device)
-    return _PACES[what]
-
-
-def _measure(spec: RunSpec, known: DatasetEntry, device: str) -> Pace:
-    images = STEPS_TIMED * spec.batch_size
-    inputs = _random_inputs(spec, known, images, device)
-    plain: dict[str, Any] = {
-        "method": "none",
-        "protocol": "published",
-        "patience": 0,
-        "warmup_epochs": 0,
-        "pretrained": False,
-    }
-    short = replace(spec, **plain, epochs=4, lr=1e-6, schedule="constant", milestones=())
-    run = PlainRun(short, inputs)
-    rows = [run.step_epoch() for _ in range(4)]  # the first ones warm up
-    train = min(1 / row["images_per_second"] for row in rows)
-    evaluate = min(row["epoch_seconds"] - images / row["images_per_second"] for row in rows)
-    return Pace(train, evaluate / IMAGES_TIMED)
-
-
-def _random_inputs(spec: RunSpec, known: DatasetEntry, images: int, device: str) -> Inputs:
-    rng = np.random.default_rng(0)
-    train, test = (rng.integers(0, 256, (n, *known.shape), np.uint8) for n in (images, IMAGES_TIMED))
-    labels = [rng.integers(0, known.classes, n) for n in (images, IMAGES_TIMED)]
-    names = tuple(map(str, range(known.classes)))
-    data = ImageData("random", train, labels[0], test, labels[1], names, known.normalizations, {"source": "random"})
-    return make_inputs(data, "published", spec.normalization, device, wants_channels_last(device, spec.precision))
-
-
-def _teaching_seconds(
-    space: Space, settings: Settings, standing: Standing, pending: Sequence[RunSpec], passes: Passes, device: str
-) -> float:
-    """What the teacher costs while it teaches: passes that are kept, in float32, and those of live teachers."""
-    missing = passes.needed - passes.kept - passes.live if any(s.taught and not s.live for s in pending) else 0
-    live = [spec for spec in pending if spec.live]
-    kept_seconds = missing * _pass_seconds(space, settings, standing, device, "float32") if missing else 0.0
-    each = {p: _pass_seconds(space, settings, standing, device, p) for p in {spec.precision for spec in live}}
-    return kept_seconds + sum(spec.epochs * each[spec.precision] for spec in live)
-
-
-def _pass_seconds(space: Space, settings: Settings, standing: Standing, device: str, precision: str) -> float:
-    """One teacher pass over the training images, from a short one."""
-    base, known = space.base, standing.known
-    name = standing.card.architecture if standing.card else teacher_recipe(space, settings).student
-    spec = RunSpec(dataset=base.dataset, student=name, normalization=base.normalization, method="none")
-    inputs = _random_inputs(spec, known, IMAGES_TIMED, device)
-    module = make_student(spec, inputs).eval()
-    short, best = shards.Shard(0, 0), float("inf")
-    for _ in range(2):
-        began = _now(device)
-        with autocast(torch.device(device), precision):
-            logits.compute(module, inputs, base.pixels, short)
-        best = min(best, _now(device) - began)
-    return best / IMAGES_TIMED * training_images(known.train_images, base.protocol)
-
-
-def _now(device: str) -> float:
-    import time
-
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+def _pass_seconds(space: Space, teacher: str, known: DatasetEntry, device: str) -> float:
+    """One teacher pass over the training images."""
+    base = space.base
+    return pass_pace(teacher, base, known, device) * training_images(known.train_images, base.protocol)
 
 
 def _at_once(settings: Settings, device: str) -> int:

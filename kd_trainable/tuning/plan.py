@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kd_trainable.rules import refuse, training_images
+from kd_trainable.rules import refuse, require_room_for_cutout, training_images
 from kd_trainable.spec import RunSpec, require_field, spec_id
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
@@ -101,5 +101,6 @@ def check_against_data(space: Space, known: DatasetEntry) -> None:
     for spec in specs:
         require_known("normalization", spec.normalization, known.normalizations)
         images = training_images(known.train_images, spec.protocol)
+        require_room_for_cutout(spec.cutout, spec.dataset, known.shape)
         if spec.batch_size > images:
             raise refuse("batch_size", spec.batch_size, f"{spec.dataset} has {images} training images")

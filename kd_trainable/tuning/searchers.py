@@ -208,10 +208,17 @@ def _drawn(rng: np.random.Generator, values: Any) -> Any:
     return float(rng.uniform(values.low, values.high))
 
 
+DECIDING = ("method", "mode", "optimizer", "schedule", "patience")  # fields that decide whether others matter
+
+
 def study_key(space: Space, *fingerprints: str) -> str:
     """Names a space, its fixed fields and seeds, and for a study the data and teacher too."""
     blocks = [{k: str(v) for k, v in block.items()} for block in space.blocks]
-    text = json.dumps([identity(space.spec({}, 0)), blocks, list(map(int, space.seeds)), fingerprints], sort_keys=True)
+    parts: list[Any] = [identity(space.spec({}, 0)), blocks, list(map(int, space.seeds)), fingerprints]
+    if any(name in DECIDING for block in space.blocks for name in block):
+        # what is fixed for some of the cells only, which the first part's spec may know nothing of
+        parts.append({name: str(value) for name, value in space.fixed.items()})
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from kd_trainable.spec import DEFAULTS, RunSpec, require_field
 from kd_trainable.taps import parse
-from kd_trainable.terms import is_hyperparameter, terms
+from kd_trainable.terms import entry, is_hyperparameter, own_term, terms
+from kd_trainable.values import typed
 from kd_trainable.vocabulary import InputError, Pixels
 
 NOT_SWEPT = {
@@ -68,9 +69,12 @@ class Space:
         """Every value in one spec, so that a bad one is refused before anything starts."""
         known = {term for method in self.values("method") for term in terms(str(method))}
         given = [name for where in (self.fixed, *self.blocks) for name in where if "." in name]
-        for name in [*given, *filter(is_hyperparameter, self.fixed.get("hyperparameters", {}))]:
-            if (owner := name.partition(".")[0]) not in known:
+        mappings = [typed("hyperparameters", mapping) for mapping in self.values("hyperparameters")]
+        for name in [*given, *(name for mapping in mappings for name in mapping)]:
+            if is_hyperparameter(name) and (owner := name.partition(".")[0]) not in known:
                 raise InputError(f"hyperparameters: {name!r} is not allowed; {owner} is no method of this sweep")
+            if not is_hyperparameter(name) and not any(map(own_term, self.values("method"))):
+                RunSpec(method=self.values("method")[0], hyperparameters={name: 0.0})  # which says what is allowed
         for text in (text for taps in self.values("taps") for text in _listed(taps)):
             if (owner := parse(text)[0]) and owner not in known:
                 raise InputError(f"taps: {text!r} is not allowed; {owner} is no method of this sweep")
@@ -89,15 +93,17 @@ class Space:
     def spec(self, cell: Cell, seed: int) -> RunSpec:
         """The spec of one run. ``METHOD.NAME`` is a hyperparameter, which a run of another method does without."""
         given = {**self.fixed, **cell, "seed": seed}
-        own = terms(str(given.get("method", DEFAULTS["method"])))
+        method = str(given.get("method", DEFAULTS["method"]))
         dotted = {name: given.pop(name) for name in list(given) if "." in name}
         given["hyperparameters"] = {
             name: value
-            for name, value in {**given.get("hyperparameters", {}), **dotted}.items()
-            if name.partition(".")[0] in own or not is_hyperparameter(name)
+            for name, value in {**typed("hyperparameters", given.get("hyperparameters", {})), **dotted}.items()
+            if (name.partition(".")[0] in terms(method) if is_hyperparameter(name) else own_term(method))
         }
         if "taps" in given:
-            given["taps"] = [text for text in _listed(given["taps"]) if parse(text)[0] in ("", *own)]
+            given["taps"] = [text for text in _listed(given["taps"]) if parse(text)[0] in ("", *terms(method))]
+        if any("schedule" in block for block in self.blocks):
+            _drop_of_other_schedules(given, cell)
         return RunSpec(**given)
 
     @property
@@ -180,12 +186,24 @@ def _sweepable(name: str, values: Values) -> None:
     if not isinstance(values, Between):
         distinct(name, values)
         return
+    method, _, own = name.partition(".")
+    if own and own == entry(method).train_mode:
+        raise InputError(f"{name}: {values} is not allowed; it is 0 or 1, which are listed")
     if not isinstance(DEFAULTS.get(name, 0.0), float):  # hyperparameters are numbers
         raise InputError(f"{name}: {values} is not allowed; a range needs a field that is a number")
     if not (math.isfinite(values.low) and math.isfinite(values.high) and values.low < values.high):
         raise InputError(f"{name}: {values} is not allowed; a range is LOW:HIGH with LOW < HIGH")
     if values.log and values.low <= 0:
         raise InputError(f"{name}: {values} is not allowed; a range in the logarithm needs LOW > 0")
+
+
+def _drop_of_other_schedules(given: dict[str, Any], cell: Cell) -> None:
+    """Leaves out what is fixed for one of the swept schedules and is impossible with this cell's."""
+    schedule = given.get("schedule", DEFAULTS["schedule"])
+    if schedule != "multistep" and "milestones" not in cell:
+        given.pop("milestones", None)
+    if schedule == "one_cycle" and "warmup_epochs" not in cell:
+        given.pop("warmup_epochs", None)
 
 
 def _listed(taps: Any) -> list[str]:

@@ -121,6 +121,17 @@ def test_two_students_learn_from_one_another_and_start_apart() -> None:
     assert tiny.run_of(tiny.spec(student="tiny:mlp", method="dml", peer="tiny:conv")).peer is not None
 
 
+def test_alpha_is_the_first_students_and_not_its_peers() -> None:
+    """In kd+dml only the first has a teacher: the second learns from the labels whole, whatever alpha is."""
+    specs = [tiny.spec(method="kd+dml", alpha=alpha, hyperparameters={"dml.weight": 0}) for alpha in (0.1, 1.0)]
+    one, other = (tiny.trained(spec) for spec in specs)
+    assert tiny.rows(one) != tiny.rows(other)
+    assert one.peer is not None
+    assert other.peer is not None
+    ours, theirs = one.peer.network.state_dict(), other.peer.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def test_without_weight_the_second_student_is_no_teacher() -> None:
     alone = tiny.trained(tiny.spec(method="none"))
     beside = tiny.trained(tiny.spec(method="dml", hyperparameters={"dml.weight": 0}))
@@ -155,6 +166,16 @@ def test_taps_of_one_forward_leave_no_hook() -> None:
     assert torch.equal(torch.relu(found.features["2/input"]), found.features["2"])
     assert torch.equal(network[10](found.features["9"]), found.logits)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+def test_a_relu_in_place_does_not_overwrite_what_was_tapped() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 4))
+    pixels = torch.randn(3, 1, 8, 8)
+    found = outputs(network, pixels, ["0", "1/input", "1"]).features
+    assert torch.equal(found["0"], network[0](pixels))
+    assert torch.equal(found["0"], found["1/input"])
+    assert (found["0"] < 0).any()
+    assert (found["1"] >= 0).all()
 
 
 def test_a_tap_that_does_not_exist_is_refused_with_the_nearest() -> None:

@@ -155,6 +155,9 @@ CANNOT_MATTER: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"method": "dml"}, {"teacher": "resnet18"}),
     ({"method": "dml"}, {"control": "shuffled-teacher"}),
     ({"method": "none"}, {"taps": ["stage1"]}),
+    ({"method": "kd+at"}, {"method": "at+kd"}),
+    ({"method": "dml", "student": "conv4"}, {"peer": "conv4"}),
+    ({"batch_size": 256}, {"linear_scaling": True}),
 ]
 
 

@@ -64,6 +64,20 @@ def test_what_no_path_could_be(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("method", "taps", "said"),
+    [
+        ("at", ["stage3:stage2", "stage3"], "taps: 'stage3' is not allowed; stage3 of the student is compared already"),
+        ("kd+at", ["kd=stage3"], "taps: 'kd=stage3' is not allowed; method kd compares no features"),
+        ("dml+at", ["dml=stage3"], "taps: 'dml=stage3' is not allowed; method dml compares no features"),
+    ],
+)
+def test_taps_that_would_not_be_compared_as_they_read(method: str, taps: list[str], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        RunSpec(method=method, taps=taps)
+    assert str(caught.value) == said
+
+
 def test_each_term_has_its_own_weight_and_hyperparameters() -> None:
     spec = RunSpec(method="kd+at+rkd", hyperparameters={"at.weight": 500, "rkd.angle": 1}, alpha=0.5, temperature=2)
     assert [spec.term_weight(term, 0) for term in spec.terms] == [2.0, 500.0, 1.0]

@@ -18,6 +18,7 @@ from kd_trainable.tuning.study import mend
 FIXED = {"dataset": "digits", "student": "digits_mlp"}
 RANGES = {"temperature": Between(1, 16, True), "alpha": Between(0, 1), "mode": ["kl", "mse"]}
 GRID = {"temperature": [1, 2, 4], "alpha": [0.5, 0.9]}
+METHODS = {"method": ["kd", "at"]}
 
 
 def space(*blocks: dict[str, Any], seeds: tuple[int, ...] = (0,)) -> Space:
@@ -72,6 +73,11 @@ class TestStudyKey:
             study_key(space(GRID, seeds=(0, 1)), "data", "teacher"),
             study_key(Space({**FIXED, "lr": 0.01}, [GRID]), "data", "teacher"),
             study_key(space(GRID), "data", "another teacher"),
+            study_key(Space({**FIXED, "at.weight": 500}, [METHODS]), "data", "teacher"),
+            study_key(Space({**FIXED, "at.weight": 1000}, [METHODS]), "data", "teacher"),
+            study_key(Space({**FIXED, "at.weight": 1000, "taps": ["a"]}, [METHODS]), "data", "teacher"),
+            study_key(Space({**FIXED, "rho": 0.5}, [{"optimizer": ["sgd", "adadelta"]}]), "data", "teacher"),
+            study_key(Space({**FIXED, "rho": 0.9}, [{"optimizer": ["sgd", "adadelta"]}]), "data", "teacher"),
         ]
         assert len(set(keys)) == len(keys)
         assert study_key(space(GRID), "data", "teacher") == keys[0]

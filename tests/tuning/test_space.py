@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kd_trainable.tuning.space import Between, Space
-from kd_trainable.vocabulary import InputError
+from kd_trainable.tuning.space import Between, Space, identity
+from kd_trainable.vocabulary import InputError, Pixels
 
 FIXED = {"dataset": "digits", "student": "digits_mlp"}
 
@@ -55,6 +55,74 @@ class TestRuns:
         asked = space({"augment": ["none", "flip"]}, {"alpha": [0.5, 0.9]})
         assert asked.values("augment") == ["none", "flip", "crop4+flip"]
         assert asked.values("student") == ["digits_mlp"]
+
+
+class TestHyperparameters:
+    def test_a_methods_hyperparameter_is_swept_by_name(self) -> None:
+        asked = space({"method": ["kd+pkt"], "pkt.weight": [1, 30000, 5]})
+        given = [asked.spec(cell, 0) for cell in asked.cells()]
+        assert [spec.term_weight("pkt", 0) for spec in given] == [1, 30000, 5]
+        assert len({identity(spec) for spec in given}) == 3
+
+    def test_methods_that_lack_it_do_without(self) -> None:
+        asked = space({"method": ["pkt", "rkd", "kd"], "pkt.weight": [1, 2]})
+        given = [asked.spec(cell, 0) for cell in asked.cells()]
+        assert [(spec.method, dict(spec.hyperparameters)) for spec in given] == [
+            ("pkt", {"pkt.weight": 1.0}), ("pkt", {"pkt.weight": 2.0}), ("rkd", {}), ("kd", {}),
+        ]  # fmt: skip
+
+    def test_fixed_ones_too_and_those_of_a_method_of_ones_own(self) -> None:
+        asked = Space(
+            {**FIXED, "hyperparameters": {"gain": 2}, "rkd.angle": 3}, [{"method": ["kd", "mine:loss", "rkd"]}]
+        )
+        given = [dict(asked.spec(cell, 0).hyperparameters) for cell in asked.cells()]
+        assert given == [{}, {"gain": 2.0}, {"rkd.angle": 3.0}]
+
+    def test_taps_are_those_of_the_methods_that_compare_features(self) -> None:
+        asked = Space({**FIXED, "taps": ["pkt=a:b", "c"]}, [{"method": ["kd", "pkt", "rkd"]}])
+        assert [asked.spec(cell, 0).live for cell in asked.cells()] == [False, True, True]
+        assert [asked.spec(cell, 0).taps for cell in asked.cells()] == [("c",), ("pkt=a:b", "c"), ("c",)]
+
+    @pytest.mark.parametrize(
+        ("fixed", "block", "said"),
+        [
+            ({}, {"at.weight": [1, 2]}, "hyperparameters: 'at.weight' is not allowed; at is no method of this sweep"),
+            ({"at.weight": 3}, {}, "hyperparameters: 'at.weight' is not allowed; at is no method of this sweep"),
+            ({}, {"hyperparameters": [{"at.weight": 3}]}, "hyperparameters: 'at.weight' is not allowed; at is no"),
+            ({"hyperparameters": {"gain": 2}}, {}, "hyperparameters: 'gain' is not allowed; method kd has none"),
+            ({"hyperparameters": [1]}, {}, "hyperparameters: .* is not allowed; must be a mapping"),
+            (
+                {"method": "at"},
+                {"at.wieght": [1]},
+                r"hyperparameters: unknown name 'at.wieght' \(did you mean 'at.weight'",
+            ),
+            ({"taps": ["at=a"]}, {}, "taps: 'at=a' is not allowed; at is no method of this sweep"),
+            ({"method": "ofd"}, {"ofd.teacher_train": Between(0, 1)}, "it is 0 or 1, which are listed"),
+            ({"method": "rkd"}, {"rkd.weight": Between(-1, 1)}, "rkd.weight=-1 is not allowed; must be >= 0"),
+        ],
+    )
+    def test_refused(self, fixed: dict[str, Any], block: dict[str, Any], said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            Space({**FIXED, **fixed}, [block])
+
+
+class TestSchedulesSweptTogether:
+    def test_each_takes_what_is_its_own(self) -> None:
+        fixed = {**FIXED, "milestones": [3], "warmup_epochs": 2}
+        asked = Space(fixed, [{"schedule": ["multistep", "cosine", "one_cycle"]}])
+        given = [asked.spec(cell, 0) for cell in asked.cells()]
+        assert [spec.milestones for spec in given] == [(3,), (), ()]
+        assert [spec.warmup_epochs for spec in given] == [2, 2, 0]
+
+
+class TestPixels:
+    def test_kept_logits_are_those_of_every_look_that_a_taught_run_has(self) -> None:
+        asked = space({"method": ["kd", "dml", "pkt"], "mixup": [0, 0.2]}, {"augment": ["flip"]})
+        assert asked.kept_pixels() == [Pixels(), Pixels(mixup=0.2), Pixels("flip")]
+        assert space({"method": ["dml", "pkt"]}).kept_pixels() == []
+
+    def test_a_range_of_looks_is_kept_by_nobody(self) -> None:
+        assert space({"mixup": Between(0, 1)}).kept_pixels() == []
 
 
 class TestRefused:
