@@ -169,11 +169,13 @@ def _ranking(table: pd.DataFrame) -> Figure:
     fields = varying(table)
     pairs = zip(shown.itertuples(index=False), described(shown, fields), strict=True)
     ax.set_yticks(range(len(shown)), [_label(cell, fields, words) for cell, words in pairs], fontsize=SIZE)
-    ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="mean test accuracy (%), bars: ± standard deviation over seeds")
+    ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="mean test accuracy (%)")
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)
     rest = len(finished) - len(shown)
-    legend = f"Hollow: baselines. The {rest} lowest are left out." if rest else "Hollow: baselines."
+    order = "Ordered by what selects, the highest at the top. "
+    bars = "Bars: ± standard deviation over seeds. " if finished["sd"].notna().any() else ""
+    legend = f"{order}{bars}Hollow: baselines." + (f" The {rest} lowest are left out." if rest else "")
     label_figure(figure, "Mean test accuracy (no alpha x T grid in this sweep)", table, "★", legend)
     return figure
 
@@ -186,6 +188,7 @@ def _point(ax: Axes, y: int, cell: Any) -> None:
 
 def _label(cell: Any, fields: list[str], words: list[str]) -> str:
     known = [(field, word) for field, word in zip(fields, words, strict=True) if word != ABSENT]
+    known = [pair for pair in known if pair not in (("method", "none"), ("hyperparameters", "default"))]
     text = heading([field for field, _ in known], [word for _, word in known])
     name = "baseline" if cell.is_baseline else "★" if cell.best else ""
     return " ".join(filter(None, [name, text])) or "the one cell"
