@@ -103,6 +103,11 @@ def logit_distance(student: Outputs, teacher: Outputs, batch: Batch, *, hyperpar
     return hyperparameters.get("power", 1.0) * distance / torch.tensor(10.0)
 
 
+def needs_power(student: Outputs, teacher: Outputs, batch: Batch, *, hyperparameters: Mapping[str, Any]) -> Tensor:
+    """A method that fails unless it is told its power."""
+    return hyperparameters["power"] * (student.logits - teacher.logits).square().mean()
+
+
 def _generated(name: str, shape: tuple[int, int, int], train: int, test: int) -> ImageData:
     """Five classes, each a pattern of its own under noise."""
     generator = np.random.default_rng(11)

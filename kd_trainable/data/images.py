@@ -34,6 +34,8 @@ class ImageData:
     provenance: Mapping[str, str]
 
     def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise InputError(f"dataset: {self.name}: has {len(self.classes)} class; allowed: at least 2")
         _check_split(self.name, "train", self.train_images, self.train_labels, len(self.classes))
         _check_split(self.name, "test", self.test_images, self.test_labels, len(self.classes))
         train, test = self.train_images.shape[1:], self.test_images.shape[1:]

@@ -59,24 +59,27 @@ def _term(name: str, spec: RunSpec, student: nn.Module, teacher: nn.Module | Non
         return Term(name, loss, [], None)
     if teacher is None:
         raise ValueError(f"method {name} compares features, and there is no teacher to run")
-    fits = _fits(found, student, teacher, example)
+    names = (f"the student {spec.student}", f"the teacher {spec.teacher}")
+    fits = _fits(found, student, teacher, example, names)
     adapter = _adapter(name, spec, fits)
     return Term(name, loss, found, None if adapter is None else adapter.to(example.device))
 
 
 @torch.no_grad()
-def _fits(found: Sequence[Pair], student: nn.Module, teacher: nn.Module, example: Tensor) -> list[Fit]:
-    ours = _shapes(student, example, [pair.student for pair in found])
-    theirs = _shapes(teacher, example, [pair.teacher for pair in found])
-    norms = [submodule(teacher, pair.norm) if pair.norm else None for pair in found]
+def _fits(
+    found: Sequence[Pair], student: nn.Module, teacher: nn.Module, example: Tensor, names: tuple[str, str]
+) -> list[Fit]:
+    ours = _shapes(student, example, [pair.student for pair in found], names[0])
+    theirs = _shapes(teacher, example, [pair.teacher for pair in found], names[1])
+    norms = [submodule(teacher, pair.norm, names[1]) if pair.norm else None for pair in found]
     return [Fit(p.student, ours[p.student], theirs[p.teacher], n) for p, n in zip(found, norms, strict=True)]
 
 
-def _shapes(network: nn.Module, example: Tensor, taps: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def _shapes(network: nn.Module, example: Tensor, taps: Sequence[str], name: str) -> dict[str, tuple[int, ...]]:
     """The shapes of tapped features without the batch, from a forward that leaves the network as it was."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
-    found = {tap: tuple(value.shape[1:]) for tap, value in outputs(network, example, taps).features.items()}
+    found = {tap: tuple(value.shape[1:]) for tap, value in outputs(network, example, taps, name).features.items()}
     for module, training in modes.items():
         module.training = training
     return found

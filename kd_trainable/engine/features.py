@@ -13,15 +13,18 @@ from kd_trainable.taps import INPUT
 from kd_trainable.vocabulary import InputError, Outputs, nearest
 
 
-def outputs(network: nn.Module, pixels: Float[Tensor, "B C H W"], taps: Sequence[str] = ()) -> Outputs:
+def outputs(
+    network: nn.Module, pixels: Float[Tensor, "B C H W"], taps: Sequence[str] = (), name: str = "the network"
+) -> Outputs:
     """The logits, and the features at ``taps`` by their paths; the hooks are gone when it returns.
 
-    Raises InputError for a path that is no submodule's, or whose submodule gives no tensor.
+    ``name``: what errors call the network. Raises InputError for a path that is no submodule's, or whose submodule
+    gives no tensor.
     """
     found: dict[str, Tensor] = {}
     with ExitStack() as hooks:
         for tap in taps:
-            module = submodule(network, tap)
+            module = submodule(network, tap, name)
             if tap.endswith(INPUT):
                 hook = module.register_forward_pre_hook(_keeps_input(found, tap))
             else:
@@ -30,17 +33,17 @@ def outputs(network: nn.Module, pixels: Float[Tensor, "B C H W"], taps: Sequence
         logits = network(pixels)
     for tap in taps:
         if not isinstance(found.get(tap), Tensor):
-            raise InputError(f"taps: {tap!r} gives no tensor in a forward of {type(network).__name__}; choose another")
+            raise InputError(f"taps: {tap!r} gives no tensor in a forward of {name}; choose another")
     return Outputs(logits, {tap: found[tap] for tap in taps})
 
 
-def submodule(network: nn.Module, tap: str) -> nn.Module:
+def submodule(network: nn.Module, tap: str, name: str = "the network") -> nn.Module:
     """The module that a tap names. Raises InputError, with the nearest one, where there is none."""
     path, known = tap.removesuffix(INPUT), dict(network.named_modules())
     if path not in known:
         close = nearest(path, known)
-        first = ", ".join(name for name in known if name and name.count(".") == 0)
-        raise InputError(f"taps: {tap!r} is no module of {type(network).__name__}{close}; it begins with: {first}")
+        first = ", ".join(path for path in known if path and "." not in path)
+        raise InputError(f"taps: {tap!r} is no module of {name}{close}; it begins with: {first}")
     return known[path]
 
 

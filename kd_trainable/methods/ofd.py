@@ -104,7 +104,7 @@ def _require_match(fit: Fit) -> None:
     if not isinstance(norm, nn.BatchNorm2d) or not norm.affine or norm.num_features != channels:
         needed = f"must be an affine BatchNorm2d of {channels} channels, named as STUDENT:TEACHER:NORM"
         raise InputError(
-            f"taps: ofd needs the norm before the teacher's ReLU for {fit.tap}, which has {norm}; {needed}"
+            f"taps: ofd needs the batch norm before the teacher's ReLU for {fit.tap}, not {norm or 'none'}; {needed}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -133,6 +134,21 @@ def _weights(name: str) -> Any:
     return torchvision.models.get_weight(MODELS[name].weights) if name in known else default_weights(name)
 
 
+def fetch(name: str) -> None:
+    """Has the pretrained weights of the network ``name`` in torch.hub's folder. Raises InputError if it cannot."""
+    _fetched(_weights(name))
+
+
+def to_fetch(name: str) -> str:
+    """Where the pretrained weights of ``name`` would be downloaded from; '' where torch.hub's folder holds them."""
+    weights = _weights(name)
+    return "" if _place(weights).is_file() else str(weights.url)
+
+
+def _place(weights: Any) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / str(weights.url).rpartition("/")[2]
+
+
 def _load(module: nn.Module, name: str) -> None:
     weights, own = _weights(name), module.state_dict()
     given = {OLD_NAME.sub(r"\1\2", key): tensor for key, tensor in _fetched(weights).items()}
@@ -154,8 +170,9 @@ def _fetched(weights: Any) -> Mapping[str, Tensor]:
         )
     except Exception as error:  # no connection, a full disk, a file cut short
         reason = shorten(f"{type(error).__name__}: {error}", 160, placeholder=" ...")
-        place = f"{torch.hub.get_dir()}/checkpoints/{weights.url.rpartition('/')[2]}"
-        raise InputError(f"pretrained: {weights!r} cannot be had ({reason}); needs {weights.url} or {place}") from None
+        raise InputError(
+            f"pretrained: {weights!r} cannot be had ({reason}); needs {weights.url} or {_place(weights)}"
+        ) from None
     return found
 
 

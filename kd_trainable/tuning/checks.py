@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,17 +12,17 @@ from torch import nn
 from kd_trainable import logits, shards, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.inputs import make_inputs, wants_channels_last
-from kd_trainable.engine.distances import given_to, make_terms, require_finite
+from kd_trainable.engine.distances import Term, given_to, make_terms, require_finite
 from kd_trainable.engine.features import outputs
 from kd_trainable.engine.process import free_cache
 from kd_trainable.models.build import build
-from kd_trainable.models.start import require_start
+from kd_trainable.models.start import fetch, require_start
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Teacher
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import one_line
-from kd_trainable.vocabulary import Batch, DatasetEntry, InputError, Pixels
+from kd_trainable.vocabulary import Batch, DatasetEntry, InputError, Outputs, Pixels
 
 LARGEST_DISAGREEMENT = 4.0  # roundings of float16: another device or version may round the float32 forward otherwise
 
@@ -64,7 +65,36 @@ def require_terms(spec: RunSpec, networks: dict[str, nn.Module], known: DatasetE
             other = student if teacher is None else teacher
             theirs = outputs(other, example, [pair.teacher for pair in term.pairs] if teacher is not None else [])
             batch = Batch(torch.zeros(4, dtype=torch.int64), torch.arange(4))
-            require_finite(term.name, term(ours, theirs, batch, given_to(term.name, spec, 0)))
+            require_finite(term.name, _distance(term, ours, theirs, batch, given_to(term.name, spec, 0)))
+
+
+def _distance(term: Term, ours: Outputs, theirs: Outputs, batch: Batch, given: Mapping[str, Any]) -> torch.Tensor:
+    try:
+        return term(ours, theirs, batch, given)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a person's own method raises
+        names = ", ".join(given)
+        raise InputError(
+            f"method: {term.name} fails on random images: {one_line(error)}; it is given logits, labels and {names}"
+        ) from None
+
+
+def fetch_weights(space: Space, recipe: RunSpec | None) -> None:
+    """Has the pretrained weights that the sweep's networks start from in torch.hub's folder, before anything starts.
+
+    Raises InputError where they cannot be had.
+    """
+    for name in pretrained_networks(space, recipe):
+        fetch(name)
+
+
+def pretrained_networks(space: Space, recipe: RunSpec | None) -> list[str]:
+    """The networks that start from torchvision's weights, each once."""
+    specs = space.samples(("method", "student", "peer", "pretrained"))
+    names = {spec.student: None for spec in specs if spec.pretrained}
+    names |= {spec.peer: None for spec in specs if spec.pretrained and spec.mutual and spec.peer}
+    return [*names, *([recipe.student] if recipe is not None and recipe.pretrained else [])]
 
 
 @torch.inference_mode()

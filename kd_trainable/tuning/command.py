@@ -58,7 +58,8 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
     space, settings = _question(presets[given.preset], given)
     again = [text for text in argv if text != "--rerun"]  # which would forget what an interrupted sweep has done
     python = os.path.relpath(sys.executable) if sys.prefix != sys.base_prefix else "python"
-    command = " ".join([python, f"sweeps/{name}.py", *map(_quoted, again)])
+    script = sys.argv[0] if os.path.basename(sys.argv[0]) == f"{name}.py" else f"sweeps/{name}.py"
+    command = " ".join([python, os.path.relpath(script), *map(_quoted, again)])
     return Asked(given.name or name, space, settings, given.dry_run, command)
 
 
@@ -110,7 +111,11 @@ def _add_execution(parser: Parser) -> None:
     group.add_argument("--name", metavar="NAME", help="name of the sweep's folder in it (default: the script's)")
     group.add_argument("--searcher", metavar="NAME", help="grid (default), random, optuna (TPE)")
     group.add_argument("--num-samples", metavar="N", help="cells that random or optuna try, each on all seeds")
-    group.add_argument("--scheduler", metavar="NAME", help="none (default), asha")
+    group.add_argument(
+        "--scheduler",
+        metavar="NAME",
+        help="none (default), asha (stops single runs: a cell may keep some of its seeds)",
+    )
     group.add_argument("--select-on-test", action="store_true", help="let a searcher or scheduler look at the test set")
     group.add_argument("--cpus-per-trial", metavar="N", help="CPUs, and threads, of a run (default: 1)")
     group.add_argument(

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from kd_trainable.engine.process import prepare_process
+from kd_trainable.models.start import to_fetch
 from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec, irrelevant
 from kd_trainable.terms import declared
-from kd_trainable.tuning.checks import check_networks
+from kd_trainable.tuning.checks import check_networks, pretrained_networks
 from kd_trainable.tuning.cluster import gpus_per_trial
 from kd_trainable.tuning.facts import ABSENT, facts_without_download
 from kd_trainable.tuning.pace import Pace, pace_of, pass_pace
@@ -53,6 +54,9 @@ def dry_run(name: str, space: Space, settings: Settings) -> str:
         lines.append(
             f"optuna proposes the {settings.num_samples} cells as it goes; the ones above stand for their cost"
         )
+    lines += [f"{name}: has no effect in this sweep" for name in space.idle()]
+    absent_weights = {name: to_fetch(name) for name in pretrained_networks(space, recipe)}
+    lines += [f"to be downloaded first: {url}, for {name}" for name, url in absent_weights.items() if url]
     passes = passes_with_kept(listed, list(runs.values()), standing)
     if passes.usual:
         lines.append(passes.line())
@@ -77,7 +81,8 @@ def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing
     """A line a cell: what is swept, and how many of its seeds are done."""
     names = sorted({name for block in space.blocks for name in block})
     lines = []
-    for cell in [*space.baseline_cells(space.cells()), *space.cells()]:
+    cells = {identity(space.spec(cell, 0)): cell for cell in [*space.baseline_cells(space.cells()), *space.cells()]}
+    for cell in cells.values():
         specs = [space.spec(cell, seed) for seed in space.seeds]
         count = sum(standing.names.name(spec) in done for spec in specs)
         lines.append(f"  {_words(specs[0], names):<60} {count} of {len(specs)} done")

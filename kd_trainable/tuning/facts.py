@@ -34,10 +34,12 @@ ABSENT = "not loaded"
 def facts_without_download(dataset: str, data_dir: str | None = None) -> DatasetEntry:
     """``facts``, or the table's entry under the fingerprint ABSENT where only a download could tell the true one."""
     entry = DATASETS.get(dataset)
-    if entry is None or entry.fingerprint or not entry.train_images or data_dir is not None:
-        return facts(dataset, data_dir)
     from kd_trainable.data.load import load
 
+    if entry is not None and entry.fingerprint and data_dir is not None:
+        load(dataset, data_dir)  # so that a folder which does not hold it is said now
+    if entry is None or entry.fingerprint or not entry.train_images or data_dir is not None:
+        return facts(dataset, data_dir)
     try:
         load(dataset, None, download=False)
     except InputError:

@@ -132,12 +132,21 @@ def fields_of(given: argparse.Namespace) -> dict[str, Any]:
         if (given_value := getattr(given, name)) is not None:
             fields[name] = given_value
     if given.hyperparameters is not None:
-        fields["hyperparameters"] = dict(_named_number(text) for text in given.hyperparameters)
+        fields["hyperparameters"] = _named_numbers(given, given.hyperparameters)
     if given.taps is not None:
         fields["taps"] = list(given.taps)
     if given.milestones is not None:
         fields["milestones"] = [number_of("milestones", text, int) for text in given.milestones]
     return fields
+
+
+def _named_numbers(given: argparse.Namespace, texts: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, number in map(_named_number, texts):
+        if name in found or getattr(given, name, None) is not None:
+            raise InputError(f"hyperparameters: {name} is given more than once; give it once")
+        found[name] = number
+    return found
 
 
 def _named_number(text: str) -> tuple[str, float]:

@@ -67,5 +67,5 @@ def _report(asked: Asked, runs: pd.DataFrame) -> int:
     if len(bad):
         counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts().items())
         print(f"{counts}: {bad['error'].dropna().iloc[0] if bad['error'].notna().any() else ''}", file=sys.stderr)
-        print(f"to try the lost and unfinished ones again: {asked.command}", file=sys.stderr)
+        print(f"to try again those that were lost, unfinished or raised an error: {asked.command}", file=sys.stderr)
     return 1 if len(bad) else 0

@@ -49,7 +49,8 @@ class Passes:
         notes = [f"{self.kept} of them kept already"] if self.kept else []
         notes += [f"{self.live} by teachers that run live, for their features"] if self.live else []
         noted = f" ({', '.join(notes)})" if notes else ""
-        return f"teacher passes over the training images: {self.needed}{noted}, not {self.usual}"
+        instead = f", not {self.usual}" if self.usual != self.needed else ""
+        return f"teacher passes over the training images: {self.needed}{noted}{instead}"
 
 
 def require_name(name: str) -> None:
@@ -89,8 +90,8 @@ def teacher_recipe(space: Space, settings: Settings) -> RunSpec:
         raise InputError("teacher: none given; name a teacher file, or the fields of a recipe to train one by")
     for name in settings.teacher_recipe:
         require_field(name)
-    fixed = {"dataset": base.dataset, "protocol": base.protocol, "normalization": base.normalization}
-    return RunSpec(**{**fixed, **settings.teacher_recipe, "method": "none"})
+    shared = {"dataset": base.dataset, "protocol": base.protocol}  # a teacher that saw other images would be no judge
+    return RunSpec(**{"normalization": base.normalization, **settings.teacher_recipe, **shared, "method": "none"})
 
 
 def check_against_data(space: Space, known: DatasetEntry) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from kd_trainable.spec import DEFAULTS, RunSpec, require_field
+from kd_trainable.spec import DEFAULTS, RunSpec, irrelevant, require_field
 from kd_trainable.taps import parse
 from kd_trainable.terms import entry, is_hyperparameter, own_term, terms
 from kd_trainable.values import typed
@@ -137,6 +137,12 @@ class Space:
             for cell in _product(block):
                 seen.setdefault(identity(self.spec(cell, 0)), cell)
         return list(seen.values())
+
+    def idle(self) -> list[str]:
+        """The fields that are given several values and that no run of the sweep reads."""
+        swept = {k for block in self.blocks for k, v in block.items() if k in DEFAULTS and len(v) > 1}
+        deciding = ("method", "mode", "optimizer", "schedule", "patience", "batch_size")
+        return sorted(k for k in swept if all(k in irrelevant(s.flat()) for s in self.samples((k, *deciding))))
 
     def samples(self, names: Collection[str]) -> list[RunSpec]:
         """A spec for every combination of these fields' values, on the first seed; a range counts as its lowest."""

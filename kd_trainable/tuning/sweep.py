@@ -130,6 +130,8 @@ def proposer_of(space: Space, settings: Settings, names: Names, journal: Path) -
 
 def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> None:
     """What will be run, and what the teacher costs."""
+    for name in space.idle():
+        say(f"{name}: has no effect in this sweep")
     if settings.searcher != "grid":
         say(f"{settings.searcher}: {settings.num_samples} cells x {len(space.seeds)} seeds")
         return
@@ -147,7 +149,7 @@ def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> 
 def _run_missing(name: str, space: Space, settings: Settings, standing: Standing, say: Say) -> dict[str, RunSpec]:
     from kd_trainable.data.load import load
     from kd_trainable.tuning import driver
-    from kd_trainable.tuning.checks import check_kept, check_networks
+    from kd_trainable.tuning.checks import check_kept, check_networks, fetch_weights
     from kd_trainable.tuning.cluster import cluster, gpus_per_trial, require_shared
     from kd_trainable.tuning.teach import local_device, verified_teacher
 
@@ -160,6 +162,7 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
         if settings.address:
             require_shared(standing.storage)
         check_networks(space, recipe, standing.known)
+        fetch_weights(space, recipe)
         data = load(base.dataset, settings.data_dir)
         verified: list[str] = []
         found = verified_teacher(standing, None, data, device, verified.append) if standing.teacher else None

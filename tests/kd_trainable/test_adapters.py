@@ -152,12 +152,12 @@ REFUSED = [
     (
         ofd,
         Fit("s2", (3, 4, 4), (5, 4, 4)),
-        r"for s2, which has None; must be an affine BatchNorm2d of 5 channels, named as STUDENT:TEACHER:NORM",
+        r"for s2, not none; must be an affine BatchNorm2d of 5 channels, named as STUDENT:TEACHER:NORM",
     ),
     (
         ofd,
         Fit("s2", (3, 4, 4), (5, 4, 4), torch.nn.BatchNorm2d(6)),
-        r"has BatchNorm2d\(6, .*; must be an affine BatchNorm2d of 5 channels",
+        r"not BatchNorm2d\(6, .*; must be an affine BatchNorm2d of 5 channels",
     ),
     (
         ofd,
@@ -167,7 +167,7 @@ REFUSED = [
     (
         ofd,
         Fit("s2", (3, 4, 4), (5, 4, 4), torch.nn.ReLU()),
-        r"has ReLU\(\); must be an affine BatchNorm2d of 5 channels",
+        r"not ReLU\(\); must be an affine BatchNorm2d of 5 channels",
     ),
 ]
 

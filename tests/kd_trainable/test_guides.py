@@ -182,5 +182,5 @@ def test_a_tap_that_does_not_exist_is_refused_with_the_nearest() -> None:
     network = tiny.network("resnet8", tiny.COLOUR)
     with pytest.raises(InputError) as caught:
         outputs(network, torch.randn(2, 3, 32, 32), ["stage4"])
-    assert str(caught.value).startswith("taps: 'stage4' is no module of Sequential (did you mean 'stage")
+    assert str(caught.value).startswith("taps: 'stage4' is no module of the network (did you mean 'stage")
     assert not any(m._forward_hooks for m in network.modules())

@@ -115,6 +115,12 @@ class TestSchedulesSweptTogether:
         assert [spec.warmup_epochs for spec in given] == [2, 2, 0]
 
 
+class TestIdle:
+    def test_what_several_values_of_nobody_reads_is_named(self) -> None:
+        assert space({"rho": [0.5, 0.9], "step_epochs": [3, 5], "alpha": [0.1, 0.5]}).idle() == ["rho", "step_epochs"]
+        assert space({"rho": [0.5, 0.9], "optimizer": ["sgd", "adadelta"]}).idle() == []
+
+
 class TestPixels:
     def test_kept_logits_are_those_of_every_look_that_a_taught_run_has(self) -> None:
         asked = space({"method": ["kd", "dml", "pkt"], "mixup": [0, 0.2]}, {"augment": ["flip"]})
