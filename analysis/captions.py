@@ -6,15 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.grid import ABSENT, absence, described, heading, percent, seeds, usual, varying
+from analysis.grid import ABSENT, SHOWN, absence, described, heading, percent, seeds, usual, varying, word
 from analysis.layout import Layout
 from analysis.stats import BLOCK, COMPARABLE, far_off
 from analysis.tricks import UNDISTILLED
 from analysis.words import gain_words, mean_words
+from kd_trainable.records import default_of, weighed
 
-# What a caption names where it is the same in every run; the rest of a spec is in the runs' own files.
+# What a caption names where it is the same in every run; of the rest what is not at its default.
 SETTING = ("dataset", "student", "teacher", "method", "convention", "control", "epochs", "protocol", "precision")
 WEIGHING = ("mode", "alpha", "temperature")  # which a grid shows, and other tables do not
+SOFTENED = ("convention", *WEIGHING)  # which not every method has
 
 
 def caption(runs: pd.DataFrame, table: pd.DataFrame, shown: Layout) -> str:
@@ -25,7 +27,7 @@ def caption(runs: pd.DataFrame, table: pd.DataFrame, shown: Layout) -> str:
         "Test accuracy after the last epoch in %: mean ± standard deviation over the seeds.",
         *_gains(table, shown),
     ]
-    lines += [selection(table), f"{used.capitalize()}; {_setting(table, shown)}."]
+    lines += [selection(table), f"{used.capitalize()}; {_setting(table, shown)}.{_also(table)}"]
     distilled = finished[finished["method"] != "none"]
     if (distilled["protocol"] != "published").any() and (distilled["teacher_saw_validation"] != "no").any():
         lines.append("The teacher may have trained on the validation images, which flatters what they select.")
@@ -67,16 +69,36 @@ def _gains(table: pd.DataFrame, shown: Layout) -> list[str]:
 
 
 def _setting(table: pd.DataFrame, shown: Layout) -> str:
+    """'dataset digits, teacher digits_cnn; kd's: mode kl, alpha 0.9': what is the same in all, and whose it is."""
     differs = varying(table)
     rows = table[~table["is_baseline"]] if not table["is_baseline"].all() else table
-    fields = [name for name in (*SETTING, *(() if shown.panels else WEIGHING)) if name not in differs]
-    columns = zip(*described(rows, fields), strict=True)
-    # of a field that some methods lack, what the others have
-    pairs = [
-        (name, next((word for word in words if word != ABSENT), ABSENT))
-        for name, words in zip(fields, columns, strict=True)
-    ]
-    return ", ".join(f"{name} {word}" for name, word in pairs if word not in (ABSENT, "none") or name == "method")
+    hyperparameters = () if "method" in differs and not shown.sheets else ("hyperparameters",)
+    fields = [*SETTING, *hyperparameters, *(() if shown.panels else WEIGHING)]
+    said: dict[str, list[str]] = {}
+    for name in (name for name in fields if name not in differs):
+        words = [text for (text,) in described(rows, [name])]
+        for text in dict.fromkeys(words):
+            if text not in (ABSENT, "none") or name == "method":
+                having = [other == text for other in words]
+                said.setdefault(_owner(name, rows["method"], having), []).append(f"{name} {text}")
+    return "; ".join((f"{owner}: " if owner else "") + ", ".join(words) for owner, words in said.items())
+
+
+def _owner(name: str, methods: pd.Series, has: list[bool]) -> str:
+    """\"kd's\", where a field concerns kd and kd+at, and another method does not have it; '' where all do."""
+    if all(has) or name not in (*SOFTENED, "hyperparameters"):
+        return ""
+    having = dict.fromkeys(str(method) for method, own in zip(methods, has, strict=True) if own)
+    terms = having if name == "hyperparameters" else dict.fromkeys(term for m in having for term in weighed(m))
+    return f"{', '.join(terms)}'s"
+
+
+def _also(table: pd.DataFrame) -> str:
+    """' Also: lr 0.01, mixup 0.2.': what else is the same in all runs, and not at its default."""
+    said = {*SETTING, *WEIGHING, "hyperparameters", *varying(table)}
+    held = {name: list(table[name].dropna().unique()) for name in SHOWN if name not in said}
+    words = [f"{name} {word(values[0])}" for name, values in held.items() if values and values[0] != default_of(name)]
+    return f" Also: {', '.join(words)}." if words else ""
 
 
 def _cells(table: pd.DataFrame, shown: Layout) -> list[tuple[Any, str]]:

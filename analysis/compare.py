@@ -21,11 +21,12 @@ from analysis.literature import POSITIVE, fits, matched, names, published, train
 from analysis.plots import save
 from analysis.stats import cells, half_width
 from analysis.tricks import OFF
+from analysis.weights import changed
 from kd_trainable.vocabulary import InputError
 
 METRICS = {"best": "test_accuracy_best", "last": "test_accuracy_last"}
 OURS = ("ours", "ours_half_width", "ours_n", "ours_seeds", "ours_epoch", "difference", "differs", "others")
-PLAIN = {**OFF, "precision": "float32", "hyperparameters": "default"}  # what a row that says nothing is taken to mean
+PLAIN = {**OFF, "precision": "float32"}  # what a row that says nothing is taken to mean
 SAID = 3  # other cells of ours that fit, in words
 DTYPES = ("Float64", "Float64", "Int64", "string", "string", "Float64", "string", "string")
 CellsOf = Callable[[str, int | None], pd.DataFrame]
@@ -121,7 +122,8 @@ def _differs(row: pd.Series, keys: list[str], recipe: list[str], cell: Any) -> l
         f"{name} {word(getattr(cell, name))}" for name in keys if row[name] is not pd.NA and row[name] == POSITIVE
     ]
     ours = {name: word(getattr(cell, name)) for name in PLAIN if name not in [*keys, *recipe]}
-    return words + [f"{name} {text}" for name, text in ours.items() if text not in (ABSENT, PLAIN[name])]
+    words += [f"{name} {text}" for name, text in ours.items() if text not in (ABSENT, PLAIN[name])]
+    return words + [f"hyperparameters {text}" for text in [changed(cell)] if text]
 
 
 def _apart(name: str, ours: str, theirs: str) -> str:

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from analysis.grid import ABSENT, described, heading, percent, varying
 from analysis.layout import Layout, layout
 from analysis.methods import ahead, role
-from analysis.plots import RANKED, SIZE, label_figure
+from analysis.plots import SIZE, label_figure, wrapped
+from analysis.ranking import BARE, RANKED
 from analysis.stats import BLOCK, cells, far_off, half_width
 from analysis.tricks import UNDISTILLED
 
@@ -53,7 +54,7 @@ def dots(runs: pd.DataFrame) -> Figure:
     shown = layout(table)
     found = _of_tricks(shown) if shown.sheets else _of_methods(table) if shown.methods else []
     if not found:
-        raise ValueError("neither methods, students nor tricks were swept: see heatmap")
+        raise ValueError("neither methods, students nor tricks were swept: see ranking")
     left_out = max(0, len(found[0].lines) - RANKED)
     figure, axes = _frame([Panel(p.heading, p.lines[:RANKED], p.baseline) for p in found])
     arms = {arm for panel in found for line in panel.lines for arm in line.cells} - {UNDISTILLED}
@@ -68,10 +69,11 @@ def dots(runs: pd.DataFrame) -> Figure:
 
 
 def _of_methods(table: pd.DataFrame) -> list[Panel]:
-    """A panel for each student, lines in one order: best by validation, averaged over the students, at the top."""
+    """A panel for each student, lines in one order: the baseline, then best by validation, averaged over students."""
     fields = [name for name in varying(table) if name not in BLOCK] or ["method"]
     names = [_name(cell, fields, words) for cell, words in zip(_rows(table), described(table, fields), strict=True)]
-    table = table.assign(name=names, ahead=ahead(table, fields)).sort_values("ahead", ascending=False, kind="stable")
+    table = table.assign(name=names, ahead=ahead(table, fields))
+    table = table.sort_values(["is_baseline", "ahead"], ascending=False, kind="stable")
     found = []
     for student, group in table.groupby("student", sort=True):
         by_name = {cell.name: cell for cell in _rows(group)}
@@ -100,12 +102,14 @@ def _frame(found: list[Panel]) -> tuple[Figure, list[Axes]]:
     """Panels side by side; only the first has names where all have the same ones."""
     lines = max(len(panel.lines) for panel in found)
     arms = max(len(line.cells) for panel in found for line in panel.lines)
-    size = (max(7.0, WIDTH * len(found) + 2.0), (LINE + ARM * arms) * lines + 2.6)
+    same = len({tuple(line.name for line in panel.lines) for panel in found}) == 1
+    _, wide, tall = wrapped([line.name for panel in found for line in panel.lines])
+    width = WIDTH * len(found) + 0.8 + wide * (1 if same else len(found))
+    size = (max(7.0, width), max(LINE + ARM * arms, tall + 0.08) * lines + 2.6)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.09))
     axes = list(figure.subplots(1, len(found), squeeze=False)[0])
-    same = len({tuple(line.name for line in panel.lines) for panel in found}) == 1
     for ax, panel in zip(axes, found, strict=True):
-        names = [line.name for line in panel.lines]
+        names, _, _ = wrapped([line.name for line in panel.lines])
         ax.set_yticks(range(len(names)), names if ax is axes[0] or not same else [""] * len(names), fontsize=SIZE)
         ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="test accuracy, last epoch (%)")
         ax.set_title(panel.heading, fontsize=SIZE + 1, pad=26 if arms > 1 else 6)
@@ -184,8 +188,7 @@ def _name(cell: Any, fields: list[str], words: list[str]) -> str:
     if cell.is_baseline:
         return "baseline"
     said = [(name, word) for name, word in zip(fields, words, strict=True) if word not in (ABSENT, "default")]
-    bare = ("method", "hyperparameters", "taps")
-    texts = [word if name in bare else heading([name], [word]) for name, word in said]
+    texts = [word if name in BARE else heading([name], [word]) for name, word in said]
     return ", ".join(sorted(texts, key=lambda text: text != cell.method) + [role(cell)] * (role(cell) == "control"))
 
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.stats import BLOCK, KEY
+from analysis.weights import in_words, swept
 
 # What a reader is shown of a cell's key: a schedule stands in the place of the value that it replaces.
 SHOWN = tuple(name for name in KEY if name not in ("temperature_schedule", "alpha_schedule"))
 AXES = ("alpha", "temperature")
 ABSENT = "–"
-NOT_GIVEN = {"{}", "[]"}  # a run's own hyperparameters and taps, where it has left them to its method
+NOT_GIVEN = "[]"  # a run's own taps, where it has left them to its method
 
 
 class Level(NamedTuple):
@@ -49,8 +50,8 @@ def level(cell: Any, axis: str) -> Level:
 def varying(table: pd.DataFrame) -> list[str]:
     """Fields of ``SHOWN`` in which cells differ.
 
-    That a baseline has no teacher, T, alpha and mode is no difference, nor that a method has none of what another has:
-    attention transfer beside kd at one T does not vary T.
+    That a baseline has no teacher, T, alpha and mode is no difference, nor that a method or an optimizer has none of
+    what another has: attention transfer beside kd at one T does not vary T, nor adam beside sgd the momentum.
     """
     distilled = table[~table["is_baseline"]]
     return [name for name in SHOWN if _differs(table if name in BLOCK else distilled, name)]
@@ -58,7 +59,7 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 def described(table: pd.DataFrame, fields: list[str]) -> list[list[str]]:
     """The words for ``fields`` of each cell, e.g. ['kl', '0.5', '–']."""
-    columns = [[word(value) for value in _values(table, name)] for name in fields]
+    columns = [_words(table, name) for name in fields]
     return [list(words) for words in zip(*columns, strict=True)] if fields else [[] for _ in range(len(table))]
 
 
@@ -128,36 +129,41 @@ def _values(table: pd.DataFrame, name: str) -> list[Any]:
     return list(table[name])
 
 
+def _words(table: pd.DataFrame, name: str) -> list[str]:
+    if name == "hyperparameters":
+        return [text or ABSENT for text in in_words(table)]
+    return [word(value) for value in _values(table, name)]
+
+
 def word(value: Any) -> str:
-    """A field's value as a reader sees it: '0.5', '–' for none, 'at.weight 500' for '{"at.weight": 500.0}'."""
+    """A field's value as a reader sees it: '0.5', '–' for none, '60 120' for '[60, 120]'."""
     if isinstance(value, Level):
         return value.text
     if pd.isna(value):
         return ABSENT
-    if str(value) in NOT_GIVEN:
+    if str(value) == NOT_GIVEN:
         return "default"
-    if str(value).startswith(("{", "[")):
+    if str(value).startswith("["):
         return _listed(str(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _listed(text: str) -> str:
     try:
-        given = json.loads(text)
+        return " ".join(map(str, json.loads(text)))
     except ValueError:  # not written by this project: as it stands
         return text
-    if isinstance(given, dict):
-        return " ".join(f"{name} {word(value)}" for name, value in given.items())
-    return " ".join(map(str, given))
 
 
 def _differs(table: pd.DataFrame, name: str) -> bool:
+    if name == "hyperparameters":
+        return bool(swept(table))
     values = _values(table, name)
-    if name in BLOCK or name == "method":
-        return len(set(values)) > 1
-    words = set(zip(table["method"], values, strict=True))
     has = {value for value in values if word(value) != ABSENT}
-    return len(has) > 1 or len(words) > table["method"].nunique(dropna=False)
+    if len(has) > 1 or name not in (*AXES, "peer"):
+        return len(has) > 1
+    # logit_mse has no T beside kl's; a missing peer is the student's own
+    return len(set(zip(table["method"], values, strict=True))) > table["method"].nunique(dropna=False)
 
 
 def _panel(text: str, cells: list[Any]) -> Panel:

@@ -20,13 +20,22 @@ def compares_methods(table: pd.DataFrame) -> bool:
 def methods_table(table: pd.DataFrame) -> str:
     """Lines are methods, with whatever of theirs was swept; columns accuracy, validation, gain, n, or the students."""
     fields = [name for name in varying(table) if name not in BLOCK]
-    fields = fields if "method" in fields else ["method", *fields]
+    fields = with_weights(table, fields if "method" in fields else ["method", *fields])
     ranked = table.assign(ahead=ahead(table, fields)).sort_values(
         ["is_baseline", "ahead"], ascending=False, kind="stable"
     )
     rows = list(zip(ranked.itertuples(index=False), described(ranked, fields), strict=True))
     students = sorted(table["student"].dropna().unique())
     return _by_student(rows, fields, students, usual(table)) if len(students) > 1 else _one(rows, fields, usual(table))
+
+
+def with_weights(table: pd.DataFrame, fields: list[str]) -> list[str]:
+    """``fields`` with the hyperparameters behind the method, where any method has some."""
+    unknown = all(words == [ABSENT] for words in described(table, ["hyperparameters"]))
+    if unknown or "method" not in fields or "hyperparameters" in fields:
+        return fields
+    behind = fields.index("method") + 1
+    return [*fields[:behind], "hyperparameters", *fields[behind:]]
 
 
 def ahead(table: pd.DataFrame, fields: list[str]) -> pd.Series:

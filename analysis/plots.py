@@ -19,12 +19,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from analysis import frames
-from analysis.grid import ABSENT, Panel, absence, described, heading, panels, percent, seeds, usual, varying
+from analysis.grid import ABSENT, Panel, absence, panels, percent, seeds, usual
 from analysis.stats import cells
 
 CELL = (1.05, 0.62)  # inches: two lines of text of SMALL points, the longer '-52.31 ± 12.34'
 SIZE, SMALL = 9, 8.5
-RANKED = 40  # cells in a ranking; more do not fit a page, and the table has them all
+LABEL, LETTER, ROW = 56, 0.072, 0.16  # letters of a line of a label; inches: the width of one, the height of a line
 
 
 def heatmap(runs: pd.DataFrame) -> Figure:
@@ -32,16 +32,21 @@ def heatmap(runs: pd.DataFrame) -> Figure:
 
     Colour and upper number: gain over the baseline in percentage points, one scale over all panels, centred at 0,
     and the sd of the differences by seed; lower number: mean test accuracy after the last epoch in %. The best by
-    validation is framed, cells without a finished run are hatched. Where there is no baseline, colours are means;
-    where alpha and temperature were not swept as a grid, cells are ranked by mean instead; the title says so.
-    Raises ValueError if no run has finished.
+    validation is framed, cells without a finished run are hatched. Where there is no baseline, colours are means; the
+    title says so. Raises ValueError if no run has finished, or alpha and temperature are no grid in these runs.
     """
     table = cells(runs)
     if not table["n"].sum():
         raise ValueError("no run has finished: nothing to draw")
     grids = panels(table)
-    finished = any(cell.n for panel in grids for cell in panel.cells.values())
-    return _grids(grids, table) if finished else _ranking(table)
+    if not drawable(grids):
+        raise ValueError("no grid of alpha and temperature: see ranking")
+    return _grids(grids, table)
+
+
+def drawable(grids: list[Panel]) -> bool:
+    """Whether any cell of the panels has a finished run."""
+    return any(cell.n for panel in grids for cell in panel.cells.values())
 
 
 def save(figure: Figure, folder: str | os.PathLike[str], name: str = "heatmap.png") -> None:
@@ -158,40 +163,11 @@ def _hatched(ax: Axes, x: int, y: int, words: str) -> None:
     ax.text(x, y, words, ha="center", va="center", fontsize=SIZE - 1.5, bbox=box)
 
 
-def _ranking(table: pd.DataFrame) -> Figure:
-    """Mean and sd of every cell that has a finished run, best by selection at the top; hollow are baselines."""
-    finished = table[table["n"] > 0].sort_values("selected_by", ascending=False, kind="stable")
-    shown = finished[finished["is_baseline"] | (~finished["is_baseline"]).cumsum().le(RANKED)]
-    figure = Figure(figsize=(8, max(3.0, 0.32 * len(shown) + 2.0)), layout=ConstrainedLayoutEngine(h_pad=0.09))
-    ax = figure.subplots()
-    for y, cell in enumerate(shown.itertuples(index=False)):
-        _point(ax, y, cell)
-    fields = varying(table)
-    pairs = zip(shown.itertuples(index=False), described(shown, fields), strict=True)
-    ax.set_yticks(range(len(shown)), [_label(cell, fields, words) for cell, words in pairs], fontsize=SIZE)
-    ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="mean test accuracy (%)")
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
-    rest = len(finished) - len(shown)
-    order = "Ordered by what selects, the highest at the top. "
-    bars = "Bars: ± standard deviation over seeds. " if finished["sd"].notna().any() else ""
-    legend = f"{order}{bars}Hollow: baselines." + (f" The {rest} lowest are left out." if rest else "")
-    label_figure(figure, "Mean test accuracy (no alpha x T grid in this sweep)", table, "★", legend)
-    return figure
-
-
-def _point(ax: Axes, y: int, cell: Any) -> None:
-    spread = None if pd.isna(cell.sd) else 100 * cell.sd
-    face = "white" if cell.is_baseline else "tab:blue"
-    ax.errorbar(100 * cell.mean, y, xerr=spread, fmt="o", color="tab:blue", markerfacecolor=face, capsize=3)
-
-
-def _label(cell: Any, fields: list[str], words: list[str]) -> str:
-    known = [(field, word) for field, word in zip(fields, words, strict=True) if word != ABSENT]
-    known = [pair for pair in known if pair not in (("method", "none"), ("hyperparameters", "default"))]
-    text = heading([field for field, _ in known], [word for _, word in known])
-    name = "baseline" if cell.is_baseline else "★" if cell.best else ""
-    return " ".join(filter(None, [name, text])) or "the one cell"
+def wrapped(labels: list[str]) -> tuple[list[str], float, float]:
+    """Labels of an axis on lines of at most ``LABEL`` letters, and their width and greatest height in inches."""
+    texts = [textwrap.fill(label, LABEL) for label in labels]
+    lines = [text.split("\n") for text in texts]
+    return texts, LETTER * max(len(line) for text in lines for line in text), ROW * max(map(len, lines))
 
 
 def label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, legend: str) -> None:

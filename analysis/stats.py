@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from analysis.weights import effective
 from kd_trainable.records import SPEC_COLUMNS
 
 # A cell is everything of the spec but the seed. Its block is all of that which has nothing to do with the
@@ -92,6 +93,7 @@ def far_off(means: pd.Series) -> pd.Series:
 def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The runs, each once, with columns cell, block, is_baseline, value (missing unless finished) and score."""
     runs = runs.drop_duplicates("spec_id").copy()
+    runs["hyperparameters"] = effective(runs)
     runs["is_baseline"] = (runs["method"] == "none").fillna(False).astype(bool)
     for name in DISTILLATION:  # defaults left in a baseline's row must not make two cells of it
         if name != "method":

@@ -1,4 +1,4 @@
-"""A sweep's finishing step: table.md, and heatmap.png or methods.png, from its runs.
+"""A sweep's finishing step: table.md and a picture or two (``PICTURES``), from its runs.
 
 ``python -m analysis.summary RESULTS/sweeps/NAME``
 """
@@ -13,24 +13,28 @@ from matplotlib.figure import Figure
 from analysis import frames
 from analysis.dots import dots
 from analysis.layout import layout
-from analysis.plots import heatmap, save
+from analysis.plots import drawable, heatmap, save
+from analysis.ranking import ranking
 from analysis.stats import cells
 from analysis.tables import grid_table
 from kd_trainable.vocabulary import InputError
+
+PICTURES = ("heatmap.png", "methods.png", "tricks.png", "cells.png")
 
 
 def summarise(folder: str) -> str:
     """Writes ``table.md`` and its pictures into a sweep's folder (a path or a URI) and returns the table.
 
-    ``methods.png`` where methods, students or training tricks were swept, ``heatmap.png`` where alpha and temperature
-    were, or nothing else fits. Where no run has finished the table says so; a picture of an earlier time that no
-    longer fits is removed. Raises InputError where ``runs.parquet`` cannot be read.
+    ``methods.png`` where methods or students were swept, ``tricks.png`` where training tricks were, ``heatmap.png``
+    where alpha and temperature were, ``cells.png`` where none of these fits. Where no run has finished the table says
+    so; a picture of an earlier time that no longer fits is removed. Raises InputError where ``runs.parquet`` cannot be
+    read.
     """
     runs = frames.runs(folder)
     text = grid_table(runs)
     frames.write(folder, "table.md", text.encode())
     drawn = _pictures(runs)
-    for name in ("heatmap.png", "methods.png"):
+    for name in PICTURES:
         if name in drawn:
             save(drawn[name], folder, name)
         else:
@@ -42,8 +46,9 @@ def _pictures(runs: pd.DataFrame) -> dict[str, Figure]:
     if not runs.loc[runs["status"] == "finished", "test_accuracy_last"].notna().any():
         return {}
     shown = layout(cells(runs))
-    lines = {"methods.png": dots(runs)} if shown.methods or shown.sheets else {}
-    return lines | ({"heatmap.png": heatmap(runs)} if shown.panels or not lines else {})
+    lines = {"tricks.png" if shown.sheets else "methods.png": dots(runs)} if shown.methods or shown.sheets else {}
+    grids = {"heatmap.png": heatmap(runs)} if drawable(shown.panels) else {}
+    return lines | grids or {"cells.png": ranking(runs)}
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.captions import caption, leaders, selection
 from analysis.grid import ABSENT, Level, Panel, described, percent, usual, varying
 from analysis.layout import Layout, layout
-from analysis.methods import methods_table, role
+from analysis.methods import methods_table, role, with_weights
 from analysis.stats import cells
 from analysis.tricks import tricks_table
 from analysis.words import aligned, cell_words
@@ -20,8 +20,8 @@ def grid_table(runs: pd.DataFrame) -> str:
 
     A cell reads '84.36 ± 0.21 (+0.52 ± 0.31)': per cent of test accuracy after the last epoch, mean and sd over
     the seeds, and the gain over the baseline in points, mean and sd of the differences paired by seed. Where methods,
-    students or the recipe were swept, lines are those; where nothing else fits, cells, best first. Says so plainly
-    where no run has finished.
+    students or the recipe were swept, lines are those; where nothing else fits, cells: baselines, then best first.
+    Says so plainly where no run has finished.
     """
     table = cells(runs)
     if not table["n"].sum():
@@ -47,10 +47,10 @@ def _grid(panel: Panel, table: pd.DataFrame) -> str:
 
 
 def _flat(table: pd.DataFrame) -> str:
-    fields = varying(table)
+    fields = with_weights(table, varying(table))
     selected_by = selection(table, short=True)
     rows: list[list[str]] = [["", *fields, "test accuracy (gain)", selected_by]]
-    ranked = table.sort_values("selected_by", ascending=False, kind="stable")
+    ranked = table.sort_values(["is_baseline", "selected_by"], ascending=False, kind="stable")
     ranked_rows: list[Any] = list(ranked.itertuples(index=False))
     for row, words in zip(ranked_rows, described(ranked, fields), strict=True):
         score = ABSENT if pd.isna(row.selected_by) else percent(row.selected_by)

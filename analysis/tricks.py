@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.grid import ABSENT, described, heading, usual, varying, word
+from analysis.grid import ABSENT, described, heading, percent, usual, varying, word
 from analysis.stats import BLOCK, COMPARABLE, Gain, paired
 from analysis.words import accuracy_words, aligned, gain_words
 
@@ -60,26 +60,32 @@ def sheets(table: pd.DataFrame) -> list[Sheet]:
 
 
 def tricks_table(sheet: Sheet, table: pd.DataFrame) -> str:
-    """The sheet as Markdown: per arm the accuracy, what the trick gained and, where distilled, what that gained."""
+    """The sheet as Markdown: per arm test and validation accuracy, what the trick gained and what distillation did."""
     distilled = [arm for arm in sheet.arms if arm != UNDISTILLED]
+    held_out = any(cell.protocol != "published" for trick in sheet.tricks for cell in trick.cells.values())
     header = ["trick"]
     for arm in sheet.arms:
         gain = f"gain by {arm}" if len(distilled) > 1 else "gain by distillation"
-        header += [arm, "gain by trick", *([gain] if arm in distilled else [])]
-    rows = [_line(sheet, trick, usual(table)) for trick in sheet.tricks]
+        header += [arm, *(["validation"] if held_out else []), "gain by trick", *([gain] if arm in distilled else [])]
+    rows = [_line(sheet, trick, usual(table), held_out) for trick in sheet.tricks]
     title = f"### {sheet.heading}\n\n" if sheet.heading else ""
     return f"{title}Plain recipe: {sheet.plain}.\n\n{aligned([header, *rows])}"
 
 
-def _line(sheet: Sheet, trick: Trick, n: int) -> list[str]:
+def _line(sheet: Sheet, trick: Trick, n: int, held_out: bool) -> list[str]:
     words = [trick.name]
     for arm in sheet.arms:
         cell = trick.cells.get(arm)
         seeds = cell.n if cell is not None else 0
-        words += [accuracy_words(cell, n, []), gain_words(sheet.gain(trick, arm), seeds)]
+        words += [accuracy_words(cell, n, []), *([_validation(cell)] if held_out else [])]
+        words.append(gain_words(sheet.gain(trick, arm), seeds))
         if arm != UNDISTILLED:
             words.append(gain_words(cell, seeds))
     return words
+
+
+def _validation(cell: Any) -> str:
+    return ABSENT if cell is None or pd.isna(cell.selected_by) else percent(cell.selected_by)
 
 
 def _sheet(group: pd.DataFrame, table: pd.DataFrame) -> Sheet | None:
@@ -137,7 +143,7 @@ def _described(recipes: list[Recipe], plain: Recipe) -> str:
     given = {RECIPE[i]: plain[i][1] for i in swept if plain[i][1] != ABSENT}
     off = [name for name, text in given.items() if text in ("0", "False")]
     words = [f"{name} {text}" for name, text in given.items() if name not in off]
-    return ", ".join(words) + (f"; off: {', '.join(off)}" if off else "")
+    return "; ".join(filter(None, [", ".join(words), f"off: {', '.join(off)}" if off else ""]))
 
 
 def _arms(group: pd.DataFrame, table: pd.DataFrame) -> list[str]:

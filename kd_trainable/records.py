@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from kd_trainable.methods import METHODS
-from kd_trainable.terms import softened
+from kd_trainable.spec import DEFAULTS
+from kd_trainable.terms import all_hyperparameters, declared, softened, terms
 
 
 class Column(NamedTuple):
@@ -22,7 +25,7 @@ SPEC_COLUMNS = (
     Column("teacher", "string", "", "teacher network; missing for a baseline, which has none"),
     Column("student", "string", "", "student network"),
     Column("method", "string", "", "distillation method, several joined by +, or 'none' for the undistilled baseline"),
-    Column("hyperparameters", "string", "", "the method's own hyperparameters as JSON"),
+    Column("hyperparameters", "string", "", "METHOD.NAME: value as JSON, defaults too; {}: the method has none"),
     Column("taps", "string", "", "[METHOD=]STUDENT:TEACHER that were compared, as JSON; []: the method's own"),
     Column("peer", "string", "", "network of the second student of mutual learning; missing: the student's own"),
     Column("mode", "string", "", "distance between teacher and student: cse, kl, mse, logit_mse"),
@@ -123,6 +126,26 @@ EPOCH_COLUMNS = (
     Column("epoch_seconds", "Float64", "s", "time of the epoch with its evaluation, without waiting for the teacher"),
     Column("images_per_second", "Float64", "1/s", "training images a second, evaluation left out"),
 )
+
+
+def hyperparameters(method: str, given: Mapping[str, float]) -> str:
+    """What the column ``hyperparameters`` holds of a run: what its methods declare, or were given instead, as JSON."""
+    return json.dumps({**declared(method), **given}, sort_keys=True)
+
+
+def default_of(name: str) -> Any:
+    """The default of a column of the spec, as the tables hold it, or of a hyperparameter METHOD.NAME; None: none."""
+    if "." in name:
+        return all_hyperparameters().get(name)
+    value = DEFAULTS.get(name)
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value)
+    return None if value == "" else value
+
+
+def weighed(method: str) -> tuple[str, ...]:
+    """The terms of a method that mode, T, alpha and the convention concern: kd's of kd+at."""
+    return tuple(term for term in terms(method) if softened(term))
 
 
 def describe(columns: tuple[Column, ...]) -> str:

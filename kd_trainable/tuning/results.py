@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column
+from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column, hyperparameters
 from kd_trainable.spec import DEFAULTS, RunSpec, irrelevant
 from kd_trainable.tuning.store import RunFolder, Storage
 
@@ -85,8 +85,9 @@ def spec_columns(flat: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("temperature", "alpha"):
         if isinstance(row[name], list | tuple):
             row[f"{name}_schedule"], row[name] = json.dumps(row[name]), None
-    for name in ("milestones", "hyperparameters", "taps"):
+    for name in ("milestones", "taps"):
         row[name] = json.dumps(row[name])
+    row["hyperparameters"] = hyperparameters(flat["method"], flat["hyperparameters"])
     missing = irrelevant(flat)
     schedules = {f"{name}_schedule" for name in missing & {"temperature", "alpha"}}
     return row | dict.fromkeys(missing | schedules)

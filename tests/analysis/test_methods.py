@@ -63,23 +63,46 @@ def test_what_a_method_lacks_is_no_difference() -> None:
 def test_a_line_for_each_method_under_the_baseline() -> None:
     text = grid_table(runs_frame(sweep()))
     assert table_rows(text) == [
-        ["", "method", "test accuracy", "validation", "gain over the baseline", "n"],
-        ["baseline", "none", "80.50 ± 0.71", "80.00", "–", "2"],
-        ["best", "kd", "**★ 82.50 ± 0.71**", "84.00", "+2.00 ± 0.00", "2"],
-        ["", "at", "90.50 ± 0.71", "83.00", "+10.00 ± 0.00", "2"],
-        ["", "dml", "70.50 ± 0.71", "75.00", "-10.00 ± 0.00", "2"],
+        ["", "method", "hyperparameters", "test accuracy", "validation", "gain over the baseline", "n"],
+        ["baseline", "none", "–", "80.50 ± 0.71", "80.00", "–", "2"],
+        ["best", "kd", "–", "**★ 82.50 ± 0.71**", "84.00", "+2.00 ± 0.00", "2"],
+        ["", "at", "weight 1000", "90.50 ± 0.71", "83.00", "+10.00 ± 0.00", "2"],
+        ["", "dml", "weight 1", "70.50 ± 0.71", "75.00", "-10.00 ± 0.00", "2"],
     ]
     assert "- ★ Best by validation: method kd: validation 84.00" in text
-    assert "convention hinton" in text
-    assert "mode kl, alpha 0.5, temperature 4." in text
+    assert "precision float32; kd's: convention hinton, mode kl, alpha 0.5, temperature 4." in text
+
+
+def test_every_method_shows_its_weight_and_what_else_is_no_default() -> None:
+    rows = [own(0.8, 0.8, method="rkd"), own(0.8, 0.8, method="rkd", hyperparameters='{"rkd.angle": 5.0}')]
+    rows += [run(0.8, 0.8, method="kd+at", hyperparameters='{"at.p": 2.0, "at.weight": 500.0}'), run(0.8, 0.8)]
+    shown = {(row[1], row[2]) for row in table_rows(grid_table(runs_frame(rows)))[1:]}
+    swept = {("rkd", "weight 1 angle 50"), ("rkd", "weight 1 angle 5")}
+    assert shown == {*swept, ("kd+at", "at.weight 500"), ("kd", "–")}
+
+
+def test_weights_of_different_methods_are_no_sweep_of_one() -> None:
+    weights = {"at": '{"at.p": 2.0, "at.weight": 1000.0}', "sp": '{"sp.weight": 3000.0}'}
+    rows = [own(0.8, method=method, hyperparameters=text) for method, text in weights.items()]
+    assert varying(cells(runs_frame(rows))) == ["method"]
+    again = own(0.8, method="kd+at", hyperparameters='{"at.p": 2.0, "at.weight": 500.0}')
+    assert varying(cells(runs_frame([*rows, again]))) == ["method", "hyperparameters"]
+
+
+def test_tables_with_and_without_the_defaults_name_one_cell() -> None:
+    texts = ("{}", '{"at.weight": 1000.0}', '{"at.p": 2.0, "at.weight": 1000.0}')
+    rows = [own(0.8, hyperparameters=text, seed=seed) for seed, text in enumerate(texts)]
+    assert list(cells(runs_frame(rows))["n"]) == [3]
+    own_method = [own(0.8, method="nets:mine", hyperparameters=text) for text in ("{}", '{"power": 3.0}')]
+    assert varying(cells(runs_frame(own_method))) == ["hyperparameters"]
 
 
 def test_hyperparameters_and_taps_are_shown_where_they_vary() -> None:
     rows = [*sweep(hyperparameters="{}"), own(0.8, hyperparameters='{"at.weight": 500.0, "at.p": 1.0}')]
     table = table_rows(grid_table(runs_frame(rows)))
     assert table[0][:3] == ["", "method", "hyperparameters"]
-    assert ["", "at", "at.weight 500 at.p 1"] in [row[:3] for row in table]
-    assert ["", "dml", "default"] in [row[:3] for row in table]
+    assert ["", "at", "weight 500 p 1"] in [row[:3] for row in table]
+    assert ["", "at", "weight 1000 p 2"] in [row[:3] for row in table]
     rows = [*sweep(), own(0.8, taps='["stage1:stage2", "at=stage3:stage3"]')]
     assert "stage1:stage2 at=stage3:stage3" in grid_table(runs_frame(rows))
 
@@ -87,22 +110,23 @@ def test_hyperparameters_and_taps_are_shown_where_they_vary() -> None:
 def test_students_are_columns() -> None:
     rows = [*sweep(), *(row for row in sweep(student="conv5x5") if row.get("method") != "dml")]
     assert table_rows(grid_table(runs_frame(rows))) == [
-        ["", "method", "conv5x5", "resnet8"],
-        ["baseline", "none", "80.50 ± 0.71", "80.50 ± 0.71"],
-        ["", "kd", "**★ 82.50 ± 0.71 (+2.00 ± 0.00)**", "**★ 82.50 ± 0.71 (+2.00 ± 0.00)**"],
-        ["", "at", "90.50 ± 0.71 (+10.00 ± 0.00)", "90.50 ± 0.71 (+10.00 ± 0.00)"],
-        ["", "dml", "–", "70.50 ± 0.71 (-10.00 ± 0.00)"],
+        ["", "method", "hyperparameters", "conv5x5", "resnet8"],
+        ["baseline", "none", "–", "80.50 ± 0.71", "80.50 ± 0.71"],
+        ["", "kd", "–", "**★ 82.50 ± 0.71 (+2.00 ± 0.00)**", "**★ 82.50 ± 0.71 (+2.00 ± 0.00)**"],
+        ["", "at", "weight 1000", "90.50 ± 0.71 (+10.00 ± 0.00)", "90.50 ± 0.71 (+10.00 ± 0.00)"],
+        ["", "dml", "weight 1", "–", "70.50 ± 0.71 (-10.00 ± 0.00)"],
     ]
 
 
 def test_under_the_published_protocol_there_is_no_column_of_validation() -> None:
     rows = [{**row, "protocol": "published", "validation_accuracy_last": None} for row in sweep()]
-    assert table_rows(grid_table(runs_frame(rows)))[0] == ["", "method", "test accuracy", "gain over the baseline", "n"]
+    header = table_rows(grid_table(runs_frame(rows)))[0]
+    assert header[2:] == ["hyperparameters", "test accuracy", "gain over the baseline", "n"]
 
 
 def test_a_method_whose_runs_failed_says_so() -> None:
     rows = [*sweep(), own(0.1, method="sp", status="failed", error="loss is NaN")]
-    assert ["", "sp", "1 failed", "–", "–", "0"] in table_rows(grid_table(runs_frame(rows)))
+    assert ["", "sp", "weight 3000", "1 failed", "–", "–", "0"] in table_rows(grid_table(runs_frame(rows)))
 
 
 def test_a_grid_of_one_method_stays_a_grid_beside_the_others() -> None:
@@ -111,7 +135,7 @@ def test_a_grid_of_one_method_stays_a_grid_beside_the_others() -> None:
     assert "### mode kl, method kd" in text
     assert ["", "T=1", "T=2", "T=4"] in table_rows(text)
     assert "method at" not in [line for line in text.splitlines() if line.startswith("#")]
-    assert ["", "at", "–", "–", "90.50 ± 0.71", "83.00", "+10.00 ± 0.00", "2"] in table_rows(text)
+    assert ["", "at", "weight 1000", "–", "–", "90.50 ± 0.71", "83.00", "+10.00 ± 0.00", "2"] in table_rows(text)
 
 
 def test_a_gain_is_paired_by_seed() -> None:
@@ -143,12 +167,12 @@ def test_what_the_seeds_alone_do_is_said_beside_what_the_settings_do() -> None:
 def test_the_picture_has_a_line_a_method_and_the_baselines_band() -> None:
     rows = [*sweep(), *(own(0.78, 0.81, method="sp", seed=seed) for seed in (0, 1))]
     (ax,) = dots(runs_frame(rows)).axes
-    assert words(ax) == ["kd", "at", "sp", "baseline", "dml"]
+    assert words(ax) == ["baseline", "kd", "at", "sp", "dml"]
     assert ax.get_xlabel() == "test accuracy, last epoch (%)"
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert (band.x0, band.x1) == pytest.approx((80.0, 81.0))
     means = {tuple(line.get_xydata()[0]) for line in ax.lines if len(line.get_xydata()) == 1}
-    assert {(round(x, 6), y) for x, y in means} == {(82.5, 0), (90.5, 1), (78.0, 2), (80.5, 3), (70.5, 4)}
+    assert {(round(x, 6), y) for x, y in means} == {(80.5, 0), (82.5, 1), (90.5, 2), (78.0, 3), (70.5, 4)}
     assert [text.get_text() for text in ax.texts] == ["★"]
 
 
@@ -172,7 +196,7 @@ def test_intervals_are_drawn_from_three_seeds_on() -> None:
 def test_students_have_panels_of_their_own() -> None:
     first, second = dots(runs_frame([*sweep(), *sweep(student="conv5x5")[:4]])).axes
     assert (first.get_title(), second.get_title()) == ("student conv5x5", "student resnet8")
-    assert words(first) == ["kd", "at", "baseline", "dml"]
+    assert words(first) == ["baseline", "kd", "at", "dml"]
 
 
 def test_neither_methods_nor_runs_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from analysis.plots import heatmap, save
+from analysis.ranking import ranking
 
 
 def grid(
@@ -134,19 +136,49 @@ def test_without_a_baseline_means_are_drawn_and_the_title_says_so() -> None:
     assert figure.axes[-1].get_ylabel() == "mean accuracy (%)"
 
 
-def test_without_a_grid_cells_are_ranked_and_the_title_says_so() -> None:
+def test_without_a_grid_cells_are_ranked_below_the_baselines() -> None:
     rows = [f(0.7 + lr, 0.6 + lr, lr=lr) for lr in (0.01, 0.1) for f in (run, baseline)]
-    figure = heatmap(runs_frame(rows))
-    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["★ lr 0.1", "baseline lr 0.1", "lr 0.01", "baseline lr 0.01"]
-    assert "no alpha x T grid" in all_text(figure)
+    figure = ranking(runs_frame(rows))
+    (ax,) = figure.axes
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["baseline lr 0.1", "baseline lr 0.01", "lr 0.1", "lr 0.01"]
+    ((star, where),) = [(text.get_text(), text.xy) for text in ax.texts]
+    assert (star, where) == ("★", (pytest.approx(80.0), 2))
+    assert "Mean test accuracy of every cell, last epoch" in all_text(figure)
+    assert "below the baselines (hollow)" in all_text(figure).replace("\n", " ")
+    with pytest.raises(ValueError, match="no grid of alpha and temperature"):
+        heatmap(runs_frame(rows))
+
+
+def test_a_ranking_of_long_names_fits_its_paper(tmp_path: Path) -> None:
+    """A name is wrapped, the paper grows with it, and the star stays on it."""
+    schedules, optimizers = ("multistep", "one_cycle", "plateau", "constant", "step"), ("adadelta", "sgd")
+    rows = [
+        f(0.1 + i / 50, 0.1 + i / 50, optimizer=o, schedule=s, student="torchvision:" + o * 4, init="xavier" + s)
+        for i, (o, s) in enumerate((o, s) for o in optimizers for s in schedules)
+        for f in (run, baseline)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = ranking(runs_frame(rows))
+        save(figure, tmp_path, "cells.png")
+    FigureCanvasAgg(figure).draw()
+    (ax,) = figure.axes
+    assert len(ax.get_yticklabels()) == 20
+    assert ax.get_window_extent().width > 3 * figure.dpi
+    labels = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(labels))
+    for box in [*labels, *(artist.get_window_extent() for artist in [*figure.texts, *ax.texts])]:
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
 
 
 def test_a_long_ranking_keeps_the_baseline_and_says_what_it_leaves_out() -> None:
     rows = [run(0.8, 0.8 + i / 1000, alpha=i / 60, temperature=1 + i / 7) for i in range(50)]
-    figure = heatmap(runs_frame([baseline(0.5, 0.5), *rows]))
+    figure = ranking(runs_frame([baseline(0.5, 0.5), *rows]))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert (len(labels), labels[-1]) == (41, "baseline")
+    assert (len(labels), labels[0]) == (41, "baseline")
     assert "The 10 lowest are left out" in all_text(figure).replace("\n", " ")
 
 
@@ -159,6 +191,8 @@ def test_a_cell_of_fewer_seeds_says_so() -> None:
 def test_no_finished_run_is_refused() -> None:
     with pytest.raises(ValueError, match="no run has finished"):
         heatmap(runs_frame([run(0.1, status="failed")]))
+    with pytest.raises(ValueError, match="no run has finished"):
+        ranking(runs_frame([run(0.1, status="failed")]))
 
 
 @pytest.mark.parametrize(

@@ -168,4 +168,6 @@ def test_a_field_that_one_optimizer_lacks_tells_cells_apart_and_pairs_them_with_
     table = cells(runs_frame(rows))
     assert list(table["n"]) == [2, 2, 2, 2]
     assert sorted(table["gain_n"]) == [0, 0, 2, 2]
-    assert varying(table) == ["optimizer", "momentum", "nesterov"]
+    assert varying(table) == ["optimizer"]
+    more = [*rows, run(0.9, momentum=0.5)]
+    assert varying(cells(runs_frame(more))) == ["optimizer", "momentum"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hand_made import baseline, run, runs_frame
 
-from analysis.summary import main, summarise
+from analysis.summary import PICTURES, main, summarise
 
 
 def test_table_and_picture_are_written_and_the_table_returned(tmp_path: Path) -> None:
@@ -24,14 +24,15 @@ def test_table_and_picture_are_written_and_the_table_returned(tmp_path: Path) ->
     ("rows", "pictures"),
     [
         ([run(0.8), run(0.8, method="at", mode=None, temperature=None, alpha=None)], ["methods.png"]),
-        ([baseline(0.8, mixup=0.0), baseline(0.8, mixup=0.2), run(0.8, mixup=0.0)], ["methods.png"]),
+        ([baseline(0.8, mixup=0.0), baseline(0.8, mixup=0.2), run(0.8, mixup=0.0)], ["tricks.png"]),
         ([run(0.8), run(0.8, temperature=2.0)], ["heatmap.png"]),
         ([run(0.8), run(0.8, temperature=2.0), run(0.8, method="at", alpha=None)], ["heatmap.png", "methods.png"]),
-        ([run(0.8, lr=0.1), run(0.8, lr=0.2)], ["heatmap.png"]),
+        ([baseline(0.8), run(0.8, status="failed"), run(0.8, temperature=2.0, status="failed")], ["cells.png"]),
+        ([run(0.8, lr=0.1), run(0.8, lr=0.2)], ["cells.png"]),
     ],
 )
 def test_the_picture_suits_the_sweep_and_the_other_is_removed(tmp_path: Path, rows: list, pictures: list[str]) -> None:
-    for name in ("heatmap.png", "methods.png"):
+    for name in PICTURES:
         (tmp_path / name).write_bytes(b"of an earlier time")
     runs_frame(rows).to_parquet(tmp_path / "runs.parquet")
     summarise(str(tmp_path))

@@ -197,14 +197,14 @@ def test_baselines_are_told_apart_by_what_they_differ_in() -> None:
     assert "Baseline, not distilled (lr 0.2): validation 80.00, test 80.00" in text
 
 
-def test_without_alpha_and_temperature_the_table_is_flat_best_first() -> None:
+def test_without_alpha_and_temperature_the_table_is_flat_baselines_first_then_the_best() -> None:
     rows = [f(0.7 + lr, 0.6 + lr, lr=lr) for lr in (0.01, 0.1) for f in (run, baseline)]
     assert table_rows(grid_table(runs_frame(rows))) == [
         ["", "lr", "test accuracy (gain)", "validation"],
-        ["best", "0.1", "**★ 80.00 (+0.00, n=1)**", "70.00"],
         ["baseline", "0.1", "80.00 (n=1)", "70.00"],
-        ["", "0.01", "71.00 (+0.00, n=1)", "61.00"],
         ["baseline", "0.01", "71.00 (n=1)", "61.00"],
+        ["best", "0.1", "**★ 80.00 (+0.00, n=1)**", "70.00"],
+        ["", "0.01", "71.00 (+0.00, n=1)", "61.00"],
     ]
 
 

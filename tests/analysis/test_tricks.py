@@ -43,12 +43,16 @@ def table_rows(text: str) -> list[list[str]]:
 def test_each_trick_alone_and_under_distillation() -> None:
     text = grid_table(runs_frame(sweep()))
     assert table_rows(text) == [
-        ["trick", "not distilled", "gain by trick", "distilled", "gain by trick", "gain by distillation"],
-        ["plain recipe", "80.50 ± 0.71", "–", "82.50 ± 0.71", "–", "+2.00 ± 0.00"],
-        ["mixup 0.2", "81.50 ± 0.71", "+1.00 ± 0.00", "**★ 85.50 ± 0.71**", "+3.00 ± 0.00", "+4.00 ± 0.00"],
-        ["schedule cosine", "83.50 ± 0.71", "+3.00 ± 0.00", "81.50 ± 0.71", "-1.00 ± 0.00", "-2.00 ± 0.00"],
-        ["linear_scaling", "70.50 ± 0.71", "-10.00 ± 0.00", "78.50 ± 0.71", "-4.00 ± 0.00", "+8.00 ± 0.00"],
-    ]
+        ["trick", "not distilled", "validation", "gain by trick", "distilled", "validation", "gain by trick",
+         "gain by distillation"],
+        ["plain recipe", "80.50 ± 0.71", "80.00", "–", "82.50 ± 0.71", "82.00", "–", "+2.00 ± 0.00"],
+        ["mixup 0.2", "81.50 ± 0.71", "81.00", "+1.00 ± 0.00", "**★ 85.50 ± 0.71**", "85.00", "+3.00 ± 0.00",
+         "+4.00 ± 0.00"],
+        ["schedule cosine", "83.50 ± 0.71", "83.00", "+3.00 ± 0.00", "81.50 ± 0.71", "81.00", "-1.00 ± 0.00",
+         "-2.00 ± 0.00"],
+        ["linear_scaling", "70.50 ± 0.71", "70.00", "-10.00 ± 0.00", "78.50 ± 0.71", "78.00", "-4.00 ± 0.00",
+         "+8.00 ± 0.00"],
+    ]  # fmt: skip
     assert "Plain recipe: schedule step, step_epochs 45; off: mixup, linear_scaling." in text
     assert "- Baseline, not distilled (plain recipe): validation 80.00, test 80.50" in text
     assert text.count("- Baseline") == 1
@@ -56,11 +60,21 @@ def test_each_trick_alone_and_under_distillation() -> None:
     assert "mode kl, alpha 0.5, temperature 4." in text
 
 
+def test_a_plain_recipe_that_only_lacks_tricks_has_no_empty_list() -> None:
+    rows = [*pair({}, 0.8, 0.82), *pair(MIXUP, 0.81, 0.85), *pair(CUTOUT, 0.81, 0.85)]
+    assert "\nPlain recipe: off: cutout, mixup.\n" in grid_table(runs_frame(rows))
+
+
+def test_under_the_published_protocol_there_is_no_column_of_validation() -> None:
+    rows = [{**row, "protocol": "published"} for row in sweep()]
+    assert "validation" not in table_rows(grid_table(runs_frame(rows)))[0]
+
+
 def test_a_gain_is_paired_by_seed_and_says_on_how_many() -> None:
     rows = [row for row in sweep() if not (row["mixup"] and row["seed"] and "method" in row)]
     line = next(row for row in table_rows(grid_table(runs_frame(rows))) if row[0] == "mixup 0.2")
-    assert line[1:3] == ["81.00 (n=1)", "+1.00"]  # over seed 0 alone; the unpaired difference would be 0.50
-    assert line[5] == "+4.00 on 1 seed"
+    assert line[1:4] == ["81.00 (n=1)", "81.00", "+1.00"]  # over seed 0 alone; the unpaired difference would be 0.50
+    assert line[7] == "+4.00 on 1 seed"
 
 
 def test_two_values_are_a_trick_where_one_of_them_is_off() -> None:
@@ -96,15 +110,12 @@ def test_students_have_tables_of_their_own() -> None:
 def test_methods_are_columns_where_there_are_few() -> None:
     lacks = {"mode": None, "temperature": None, "alpha": None, "convention": None}
     other = [{**row, "method": "at", **lacks} for row in sweep() if "method" not in row]
-    header = table_rows(grid_table(runs_frame([*sweep(), *other])))[0]
-    assert header[3:] == [
-        "method at",
-        "gain by trick",
-        "gain by method at",
-        "method kd",
-        "gain by trick",
-        "gain by method kd",
+    text = grid_table(runs_frame([*sweep(), *other]))
+    assert table_rows(text)[0][4:] == [
+        *("method at", "validation", "gain by trick", "gain by method at"),
+        *("method kd", "validation", "gain by trick", "gain by method kd"),
     ]
+    assert "; kd's: convention hinton, mode kl, alpha 0.5, temperature 4; at's: hyperparameters weight 1000." in text
     many = [{**row, "method": m} for m in ("at", "sp", "pkt") for row in other]
     assert table_rows(grid_table(runs_frame([*sweep(), *many])))[0][:2] == ["", "method"]
 
@@ -112,7 +123,7 @@ def test_methods_are_columns_where_there_are_few() -> None:
 def test_a_trick_that_failed_says_so() -> None:
     rows = [{**row, "status": "failed"} if row["mixup"] else row for row in sweep()]
     lines = table_rows(grid_table(runs_frame(rows)))
-    assert ["mixup 0.2", "2 failed", "–", "2 failed", "–", "–"] in lines
+    assert ["mixup 0.2", "2 failed", "–", "–", "2 failed", "–", "–", "–"] in lines
 
 
 def test_tricks_without_a_plain_run_of_one_arm_show_no_gain() -> None:
@@ -122,7 +133,10 @@ def test_tricks_without_a_plain_run_of_one_arm_show_no_gain() -> None:
         if row["mixup"] or row["linear_scaling"] or row["schedule"] == "cosine" or "method" in row
     ]
     line = next(row for row in table_rows(grid_table(runs_frame(rows))) if row[0] == "mixup 0.2")
-    assert line == ["mixup 0.2", "81.50 ± 0.71", "+1.00 ± 0.00", "**★ 85.50 ± 0.71**", "–", "+4.00 ± 0.00"]
+    assert line == [
+        *("mixup 0.2", "81.50 ± 0.71", "81.00", "+1.00 ± 0.00"),
+        *("**★ 85.50 ± 0.71**", "85.00", "–", "+4.00 ± 0.00"),
+    ]
 
 
 def test_the_picture_has_both_arms_on_a_line_and_fits_its_paper(tmp_path: Path) -> None:

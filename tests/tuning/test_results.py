@@ -74,6 +74,21 @@ class TestRunRow:
         assert (said["hard_weight"], said["soft_weight"]) == (0.5, 8.0)
         assert said["error"] is pd.NA
 
+    @pytest.mark.parametrize(
+        ("fields", "recorded"),
+        [
+            ({"method": "at"}, {"at.p": 2.0, "at.weight": 1000.0}),
+            ({"method": "kd+at", "hyperparameters": {"at.weight": 500}}, {"at.p": 2.0, "at.weight": 500.0}),
+            ({"method": "own_parts:logit_distance", "hyperparameters": {"power": 3}}, {"power": 3.0}),
+            ({"method": "kd"}, {}),
+        ],
+    )
+    def test_hyperparameters_are_those_that_had_effect(
+        self, fields: dict[str, Any], recorded: dict[str, float]
+    ) -> None:
+        said = single(results.runs_frame([found(**fields)]))
+        assert said["hyperparameters"] == json.dumps(recorded)
+
     def test_a_baseline_has_nothing_of_a_teacher(self) -> None:
         said = single(results.runs_frame([found(method="none")]))
         for name in ("teacher", "mode", "temperature", "alpha", "convention", "control", "hyperparameters"):
