@@ -2,7 +2,7 @@
 
 Source: johnkorn's distillation (Keras; CNN of 3,378,970 parameters -> 784-512-26 of 415,258; lambda x CE + soft CE at
 T, without T^2). Nothing is augmented, so a single pass of the teacher serves every run.
-Cost: quick about 20 minutes on two CPU cores, half of it the teacher; published about two hours.
+Cost: quick took 13 minutes for the teacher and 42 for its 21 runs on two CPU cores that had other work too.
 """
 
 from analysis.summary import summarise

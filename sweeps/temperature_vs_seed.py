@@ -2,7 +2,7 @@
 
 Source: tyui592's knowledge_distillation (ResNet-18 -> the classic 5 x 5 network, CE + 0.1 T^2 KL). Its tables give T
 on one seed, and four seeds without a teacher, and lie 2.6 and 2.4 points apart; published runs every T on all four.
-Cost: quick about half an hour on two CPU cores, beside the teacher; published is for GPUs.
+Cost: quick is as much as cifar10_grid's, and shares its teacher; published is for GPUs. --dry-run estimates both.
 """
 
 from analysis.summary import summarise

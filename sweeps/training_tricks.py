@@ -2,7 +2,7 @@
 
 Source: DistillationLab (its table of tricks is empty; recipe as in cifar100_methods.py). Every trick is a field, so
 any of them combine: ``--mixup 0 0.2 --cutout 0 8`` sweeps their product.
-Cost: published is for GPUs; cifar10 some hours on two CPU cores.
+Cost: published and quick are for GPUs; cifar10 is 60 runs for two CPU cores. --dry-run estimates each.
 """
 
 from analysis.summary import summarise

@@ -180,3 +180,9 @@ def test_the_check_finds_what_is_wrong(module: str, source: str, said: str) -> N
 @pytest.mark.parametrize(("module", "source"), GOOD)
 def test_the_check_lets_pass_what_is_right(module: str, source: str) -> None:
     assert faults(module, imports(module, source, KNOWN)) == []
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest collects them by that name alone, since the test folders are no packages."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
