@@ -63,6 +63,8 @@ class Command:
             text=True,
             env=environment,
             start_new_session=True,
+            # a shell's background job hands its children an ignored SIGINT, which no Ctrl-C reaches
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.begun.append(process)
         return process
