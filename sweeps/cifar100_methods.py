@@ -2,7 +2,7 @@
 
 Source: DistillationLab (loss CE + lambda x method; its table of results is empty). It names neither the number of
 epochs nor its weights: four steps of 45 epochs here, and each method's weight from its own paper's code.
-Cost: published is 22 runs a teacher, for GPUs; cifar10 about an hour on two CPU cores, beside its teacher.
+Cost: published is 24 runs a teacher, for GPUs; cifar10 took 1 h 27 min on two CPU cores that had other work too.
 """
 
 from analysis.summary import summarise
