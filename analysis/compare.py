@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis import frames
+from analysis import frames, script
 from analysis.compare_plot import scatter
 from analysis.compare_words import report
 from analysis.grid import ABSENT, percent, word
@@ -22,7 +22,6 @@ from analysis.plots import save
 from analysis.stats import cells, half_width
 from analysis.tricks import OFF
 from analysis.weights import changed
-from kd_trainable.vocabulary import InputError
 
 METRICS = {"best": "test_accuracy_best", "last": "test_accuracy_last"}
 OURS = ("ours", "ours_half_width", "ours_n", "ours_seeds", "ours_epoch", "difference", "differs", "others")
@@ -163,15 +162,7 @@ def _csv(tables: dict[str, pd.DataFrame]) -> bytes:
 
 def main(arguments: list[str]) -> int:
     """Prints compare.md; 2 and one line on stderr where that cannot be done."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python analysis/compare.py RESULTS, or RESULTS/sweeps/NAME", file=sys.stderr)
-        return 2
-    try:
-        print(compare(arguments[0]), end="")
-    except (InputError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return script.run(compare, "python analysis/compare.py RESULTS, or RESULTS/sweeps/NAME", arguments)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import frames
+from analysis import frames, script
 from analysis.dots import dots
 from analysis.layout import layout
 from analysis.plots import drawable, heatmap, save
 from analysis.ranking import ranking
 from analysis.stats import cells
 from analysis.tables import grid_table
-from kd_trainable.vocabulary import InputError
 
 PICTURES = ("heatmap.png", "methods.png", "tricks.png", "cells.png")
 
@@ -53,15 +52,7 @@ def _pictures(runs: pd.DataFrame) -> dict[str, Figure]:
 
 def main(arguments: list[str]) -> int:
     """Prints the table of the sweep's folder; 2 and one line on stderr where that cannot be done."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m analysis.summary RESULTS/sweeps/NAME", file=sys.stderr)
-        return 2
-    try:
-        print(summarise(arguments[0]), end="")
-    except (InputError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return script.run(summarise, "python -m analysis.summary RESULTS/sweeps/NAME", arguments)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
 from kd_trainable.data.inputs import shared_tensor
-from kd_trainable.models.build import build
+from kd_trainable.models.build import build, skeleton
 from kd_trainable.vocabulary import InputError
 
 CARD_FORMAT = 1
@@ -111,11 +111,7 @@ def rebuild(card: Card, arrays: Arrays) -> nn.Module:
 
 def _skeleton(card: Card) -> nn.Module:
     """The network on the meta device, without memory; made for real if it keeps tensors outside its state_dict."""
-    try:
-        with torch.device("meta"):
-            module = build(card.architecture, card.classes, card.channels)
-    except (RuntimeError, NotImplementedError):  # a builder that reads a tensor's values, as timm's drop paths do
-        return build(card.architecture, card.classes, card.channels)
+    module = skeleton(card.architecture, card.classes, card.channels)
     plain = [v for part in module.modules() for v in vars(part).values() if isinstance(v, Tensor)]
     named = {name for name, _ in [*module.named_parameters(), *module.named_buffers()]}
     whole = not plain and named <= module.state_dict().keys()

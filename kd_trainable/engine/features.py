@@ -39,12 +39,15 @@ def outputs(
 
 def submodule(network: nn.Module, tap: str, name: str = "the network") -> nn.Module:
     """The module that a tap names. Raises InputError, with the nearest one, where there is none."""
-    path, known = tap.removesuffix(INPUT), dict(network.named_modules())
-    if path not in known:
-        close = nearest(path, known)
-        first = ", ".join(path for path in known if path and "." not in path)
-        raise InputError(f"taps: {tap!r} is no module of {name}{close}; it begins with: {first}")
-    return known[path]
+    path = tap.removesuffix(INPUT)
+    try:
+        return network.get_submodule(path)
+    except AttributeError:
+        known = dict(network.named_modules())
+        first = ", ".join(own for own in known if own and "." not in own)
+        raise InputError(
+            f"taps: {tap!r} is no module of {name}{nearest(path, known)}; it begins with: {first}"
+        ) from None
 
 
 def _keeps_output(found: dict[str, Tensor], tap: str) -> Callable[..., None]:

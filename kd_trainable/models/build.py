@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from kd_trainable.models import MODELS
@@ -31,6 +32,18 @@ def build(name: str, num_classes: int, in_channels: int, field: str = "model") -
     network = _call_open(builder, given) if takes_any(builder) else builder(**given)
     require_returned(field, name, network, nn.Module, _KIND)
     return network
+
+
+def skeleton(name: str, num_classes: int, in_channels: int, field: str = "model") -> nn.Module:
+    """``build`` on the meta device, without memory; for real where a builder reads a tensor's values.
+
+    timm's drop paths and torchvision's regnets are such.
+    """
+    try:
+        with torch.device("meta"):
+            return build(name, num_classes, in_channels, field)
+    except (RuntimeError, NotImplementedError):
+        return build(name, num_classes, in_channels, field)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_trainable.models import MODELS
-from kd_trainable.models.build import build
+from kd_trainable.models.build import skeleton
 from kd_trainable.rules import INITS, refuse
 from kd_trainable.spec import TORCHVISION
 from kd_trainable.vocabulary import InputError, require_known
@@ -113,12 +113,7 @@ def _last_norm(part: nn.Module) -> nn.Module | None:
 
 
 def _skeleton(name: str, field: str) -> nn.Module:
-    channels = MODELS[name].shape[0] if name in MODELS else 3
-    try:
-        with torch.device("meta"):
-            return build(name, 10, channels, field)
-    except (RuntimeError, NotImplementedError):  # a builder that reads a tensor's values, as torchvision's regnets do
-        return build(name, 10, channels, field)
+    return skeleton(name, 10, MODELS[name].shape[0] if name in MODELS else 3, field)
 
 
 def _weights(name: str) -> Any:

@@ -25,7 +25,7 @@ from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import results
 from kd_trainable.tuning.cluster import environment, gpus_per_trial
 from kd_trainable.tuning.conductor import Conductor
-from kd_trainable.tuning.passes import PassBroker
+from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done
 from kd_trainable.tuning.schedulers import SCHEDULERS
 from kd_trainable.tuning.searchers import Proposer
@@ -33,7 +33,7 @@ from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.tuning.text import one_line
-from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
+from kd_trainable.tuning.trainable import DistillationTrial, Shared
 from kd_trainable.tuning.view import View
 from kd_trainable.vocabulary import InputError, Pixels
 

@@ -81,8 +81,7 @@ def _listing(space: Space, runs: Mapping[str, RunSpec], done: set[str], standing
     """A line a cell: what is swept, and how many of its seeds are done."""
     names = sorted({name for block in space.blocks for name in block})
     lines = []
-    cells = {identity(space.spec(cell, 0)): cell for cell in [*space.baseline_cells(space.cells()), *space.cells()]}
-    for cell in cells.values():
+    for cell in space.each_once([*space.baseline_cells(space.cells()), *space.cells()]):
         specs = [space.spec(cell, seed) for seed in space.seeds]
         count = sum(standing.names.name(spec) in done for spec in specs)
         lines.append(f"  {_words(specs[0], names):<60} {count} of {len(specs)} done")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 from kd_trainable.data import DATASETS
 from kd_trainable.vocabulary import DatasetEntry, InputError
+
+if TYPE_CHECKING:
+    from kd_trainable.data.images import ImageData
 
 
 @functools.cache
@@ -16,9 +20,13 @@ def facts(dataset: str, data_dir: str | None = None) -> DatasetEntry:
         return entry
     from kd_trainable.data.load import load
 
-    data = load(dataset, data_dir)
+    return _learned(dataset, load(dataset, data_dir))
+
+
+def _learned(dataset: str, data: ImageData) -> DatasetEntry:
+    """The entry that the loaded images make."""
     return DatasetEntry(
-        entry.target if entry else dataset,
+        DATASETS[dataset].target if dataset in DATASETS else dataset,
         data.shape,
         len(data.classes),
         len(data.train_images),
@@ -41,9 +49,8 @@ def facts_without_download(dataset: str, data_dir: str | None = None) -> Dataset
     if entry is None or entry.fingerprint or not entry.train_images or data_dir is not None:
         return facts(dataset, data_dir)
     try:
-        load(dataset, None, download=False)
+        return _learned(dataset, load(dataset, None, download=False))
     except InputError:
         # where the table leaves the pixels' statistics to the images, any do: nothing is trained by them
         statistics = entry.normalizations or {"dataset": ((0.5,) * entry.shape[0], (0.25,) * entry.shape[0])}
         return entry._replace(fingerprint=ABSENT, normalizations=statistics)
-    return facts(dataset)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ from kd_trainable.tuning.store import Storage
 LOOK_AHEAD = 16  # passes beyond the wanted ones that may be handed to a waiting trial
 SILENCE_S = 90.0  # a holder that has not beaten for so long is taken for dead
 POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The teacher's kept logits of one kind of pixels: who hands out passes, where they lie, table or stream."""
+
+    broker: Any
+    folder: str
+    table: bool
 
 
 class PassBroker:

@@ -132,10 +132,13 @@ class Space:
         """All cells of the grid, each once: cells that differ only in what cannot matter are one."""
         if self.ranges:
             raise InputError("searcher: grid cannot walk a range LOW:HIGH; list the values, or use random or optuna")
+        return self.each_once(cell for block in self.blocks for cell in _product(block))
+
+    def each_once(self, cells: Iterable[Cell]) -> list[Cell]:
+        """The first of the cells that are one run, in order."""
         seen: dict[str, Cell] = {}
-        for block in self.blocks:
-            for cell in _product(block):
-                seen.setdefault(identity(self.spec(cell, 0)), cell)
+        for cell in cells:
+            seen.setdefault(identity(self.spec(cell, 0)), cell)
         return list(seen.values())
 
     def idle(self) -> list[str]:
@@ -163,11 +166,7 @@ class Space:
         """The undistilled counterparts of these cells, each once."""
         if not self.baselines:
             return []
-        seen: dict[str, Cell] = {}
-        for cell in cells:
-            counterpart = {**cell, "method": "none"}
-            seen.setdefault(identity(self.spec(counterpart, 0)), counterpart)
-        return list(seen.values())
+        return self.each_once({**cell, "method": "none"} for cell in cells)
 
 
 def identity(spec: RunSpec) -> str:

@@ -26,6 +26,7 @@ from kd_trainable.models.build import count_parameters
 from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import passes, results
+from kd_trainable.tuning.passes import Kept
 from kd_trainable.tuning.resume import go_on
 from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.tuning.text import device_name, one_line
@@ -33,15 +34,6 @@ from kd_trainable.vocabulary import Pixels
 
 CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints
 REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported together
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The teacher's kept logits of one kind of pixels: who hands out passes, where they lie, table or stream."""
-
-    broker: Any
-    folder: str
-    table: bool
 
 
 @dataclass(frozen=True)
@@ -135,6 +127,8 @@ class DistillationTrial(tune.Trainable):
         self.folder.write_json("spec.json", self.spec.flat())
         targets = self._targets if self.spec.taught and not self.spec.live else None
         live = LiveTeacher(self._teacher(), self._inputs_for(None)) if self.spec.live else None
+        if live:
+            self._require_unchanged()
         run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets, live)
         self.facts = {**go_on(run, self.folder, self.facts), **self._circumstances()}
         self.facts["parameters"] = count_parameters(run.student)
@@ -168,18 +162,20 @@ class DistillationTrial(tune.Trainable):
         return controlled(own, spec.control, spec.seed)
 
     def _teacher(self) -> torch.nn.Module:
-        """The teacher on this trial's device, made once an actor, after its weights were checked again."""
-        card, arrays = self.shared.card, ray.get(self.shared.teacher)
-        assert card is not None
-        if teachers.fingerprint(arrays) != card.fingerprint:
-            raise RuntimeError("the teacher's weights in the object store have changed")
+        """The teacher on this trial's device, made once an actor."""
+        assert self.shared.card is not None
         if self._module is None:
-            self._module = teachers.rebuild(card, arrays).to(self.device)
+            self._module = teachers.rebuild(self.shared.card, ray.get(self.shared.teacher)).to(self.device)
         return self._module
+
+    def _require_unchanged(self) -> None:
+        card = self.shared.card
+        if card is not None and teachers.fingerprint(ray.get(self.shared.teacher)) != card.fingerprint:
+            raise RuntimeError("the teacher's weights in the object store have changed")
 
     def _compute_pass(self, shard: Shard, beat: Any) -> Any:
         computed = logits.compute(self._teacher(), self._inputs_for(None), self.spec.pixels, shard, beat)
-        self._teacher()  # whose weights are what they were
+        self._require_unchanged()
         give_back_memory()
         return computed
 

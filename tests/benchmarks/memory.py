@@ -24,11 +24,11 @@ from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card
 from kd_trainable.tuning.cluster import cluster
-from kd_trainable.tuning.passes import PassBroker
+from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.trainable import DistillationTrial, Kept, Shared
+from kd_trainable.tuning.trainable import DistillationTrial, Shared
 from kd_trainable.vocabulary import Pixels
 
 EPOCHS, TARGET_MB = 3, 30
