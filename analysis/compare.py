@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import frames, script
-from analysis.compare_plot import scatter
-from analysis.compare_words import report
-from analysis.grid import ABSENT, percent, word
-from analysis.literature import POSITIVE, fits, matched, names, published, training
-from analysis.plots import save
-from analysis.stats import cells, half_width
-from analysis.tricks import OFF
-from analysis.weights import changed
+from analysis.plots.heatmap import save
+from analysis.plots.published import scatter
+from analysis.published.literature import POSITIVE, fits, matched, names, published, training
+from analysis.published.words import report
+from analysis.stats.cells import cells, half_width
+from analysis.stats.weights import changed
+from analysis.tables.grid import ABSENT, percent, word
+from analysis.tables.tricks import OFF
 
 METRICS = {"best": "test_accuracy_best", "last": "test_accuracy_last"}
 OURS = ("ours", "ours_half_width", "ours_n", "ours_seeds", "ours_epoch", "difference", "differs", "others")

@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import frames, script
-from analysis.dots import dots
-from analysis.layout import layout
-from analysis.plots import drawable, heatmap, save
-from analysis.ranking import ranking
-from analysis.stats import cells
-from analysis.tables import grid_table
+from analysis.plots.dots import dots
+from analysis.plots.heatmap import drawable, heatmap, save
+from analysis.plots.ranking import ranking
+from analysis.stats.cells import cells
+from analysis.tables.layout import layout
+from analysis.tables.overview import grid_table
 
 PICTURES = ("heatmap.png", "methods.png", "tricks.png", "cells.png")
 

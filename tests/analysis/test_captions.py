@@ -6,7 +6,7 @@ from typing import Any
 
 from hand_made import baseline, run, runs_frame
 
-from analysis.tables import grid_table
+from analysis.tables.overview import grid_table
 
 NONE: dict[str, Any] = {"mode": None, "temperature": None, "alpha": None, "convention": None}
 

@@ -14,7 +14,7 @@ from hand_made import baseline, cell, run, runs_frame
 from matplotlib.image import imread
 
 from analysis.compare import compare, compared, main
-from analysis.compare_plot import scatter
+from analysis.plots.published import scatter
 
 ROOT = Path(__file__).parent.parent.parent
 GRID: dict[str, Any] = {

@@ -8,10 +8,10 @@ import pytest
 from hand_made import baseline, cell, run, runs_frame
 from matplotlib.axes import Axes
 
-from analysis.dots import dots
-from analysis.grid import varying
-from analysis.stats import BLOCK, DISTILLATION, Gain, cells, half_width, paired
-from analysis.tables import grid_table
+from analysis.plots.dots import dots
+from analysis.stats.cells import BLOCK, DISTILLATION, Gain, cells, half_width, paired
+from analysis.tables.grid import varying
+from analysis.tables.overview import grid_table
 
 NONE: dict[str, Any] = {"mode": None, "temperature": None, "alpha": None, "convention": None}
 

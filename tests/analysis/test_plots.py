@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from analysis.plots import heatmap, save
-from analysis.ranking import ranking
+from analysis.plots.heatmap import heatmap, save
+from analysis.plots.ranking import ranking
 
 
 def grid(

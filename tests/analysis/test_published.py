@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.literature import IDENTITY, TRAINING, fits, matched, names, published, training
-from analysis.stats import KEY
+from analysis.published.literature import IDENTITY, TRAINING, fits, matched, names, published, training
+from analysis.stats.cells import KEY
 
 ROWS = {
     "cifar100_methods": (41, 0),

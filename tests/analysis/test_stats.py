@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from hand_made import baseline, cell, run, runs_frame
 
-from analysis.grid import varying
-from analysis.stats import cells
+from analysis.stats.cells import cells
+from analysis.tables.grid import varying
 
 
 def test_mean_and_sample_sd_over_seeds() -> None:

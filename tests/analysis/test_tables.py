@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hand_made import baseline, run, runs_frame
 
-from analysis.tables import grid_table
+from analysis.tables.overview import grid_table
 
 
 def seeds_of(make: Any, tests: list[float], validation: float = 0.8, **fields: Any) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ import pytest
 from hand_made import baseline, run, runs_frame
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis.dots import dots
-from analysis.plots import save
-from analysis.stats import cells
-from analysis.tables import grid_table
-from analysis.tricks import sheets
+from analysis.plots.dots import dots
+from analysis.plots.heatmap import save
+from analysis.stats.cells import cells
+from analysis.tables.overview import grid_table
+from analysis.tables.tricks import sheets
 
 PLAIN: dict[str, Any] = {
     "mixup": 0.0, "cutout": 0, "init": "default", "linear_scaling": False, "schedule": "step", "step_epochs": 45,

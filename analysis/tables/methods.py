@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.grid import ABSENT, described, percent, usual, varying
-from analysis.stats import BLOCK
-from analysis.words import accuracy_words, aligned, cell_words, gain_words
+from analysis.stats.cells import BLOCK
+from analysis.tables.grid import ABSENT, described, percent, usual, varying
+from analysis.tables.words import accuracy_words, aligned, cell_words, gain_words
 
 
 def compares_methods(table: pd.DataFrame) -> bool:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.grid import ABSENT, described, heading, varying
-from analysis.plots import SIZE, label_figure, wrapped
-from analysis.stats import cells
+from analysis.plots.heatmap import SIZE, label_figure, wrapped
+from analysis.stats.cells import cells
+from analysis.tables.grid import ABSENT, described, heading, varying
 
 BARE = ("method", "hyperparameters", "taps")  # whose words speak for themselves
 RANKED = 40  # cells in a ranking; more do not fit a page, and the table has them all

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.grid import percent
-from analysis.literature import IDENTITY, matched, training
-from analysis.words import aligned
+from analysis.published.literature import IDENTITY, matched, training
+from analysis.tables.grid import percent
+from analysis.tables.words import aligned
 
 RULES = {
     "best": "Theirs is the best epoch on the test set, so ours is too: biased upwards, both.",

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.plots import SIZE
-from analysis.stats import far_off
+from analysis.plots.heatmap import SIZE
+from analysis.stats.cells import far_off
 
 SIDE = 4.0  # inches, of a panel
 # Okabe and Ito's blue and vermillion; the markers tell them apart without colour

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.grid import Panel, panels, varying
-from analysis.methods import compares_methods
-from analysis.tricks import Sheet, sheets
+from analysis.tables.grid import Panel, panels, varying
+from analysis.tables.methods import compares_methods
+from analysis.tables.tricks import Sheet, sheets
 
 
 class Layout(NamedTuple):

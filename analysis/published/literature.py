@@ -12,7 +12,7 @@ import pandas as pd
 
 from kd_trainable.records import SPEC_COLUMNS
 
-FOLDER = Path(__file__).parent / "published"
+FOLDER = Path(__file__).parent
 DTYPES = {column.name: column.dtype for column in SPEC_COLUMNS}
 # What says which experiment it is; and how it was trained, in which ours may differ and then says so.
 IDENTITY = (

@@ -19,8 +19,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from analysis import frames
-from analysis.grid import ABSENT, Panel, absence, panels, percent, seeds, usual
-from analysis.stats import cells
+from analysis.stats.cells import cells
+from analysis.tables.grid import ABSENT, Panel, absence, panels, percent, seeds, usual
 
 CELL = (1.05, 0.62)  # inches: two lines of text of SMALL points, the longer '-52.31 ± 12.34'
 SIZE, SMALL = 9, 8.5

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from analysis.grid import ABSENT, described, heading, percent, varying
-from analysis.layout import Layout, layout
-from analysis.methods import ahead, role
-from analysis.plots import SIZE, label_figure, wrapped
-from analysis.ranking import BARE, RANKED
-from analysis.stats import BLOCK, cells, far_off, half_width
-from analysis.tricks import UNDISTILLED
+from analysis.plots.heatmap import SIZE, label_figure, wrapped
+from analysis.plots.ranking import BARE, RANKED
+from analysis.stats.cells import BLOCK, cells, far_off, half_width
+from analysis.tables.grid import ABSENT, described, heading, percent, varying
+from analysis.tables.layout import Layout, layout
+from analysis.tables.methods import ahead, role
+from analysis.tables.tricks import UNDISTILLED
 
 # Okabe and Ito's colours, told apart without colour by their markers.
 STYLES = (("#D55E00", "s"), ("#0072B2", "o"), ("#009E73", "D"), ("#CC79A7", "^"))

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import caption, leaders, selection
-from analysis.grid import ABSENT, Level, Panel, described, percent, usual, varying
-from analysis.layout import Layout, layout
-from analysis.methods import methods_table, role, with_weights
-from analysis.stats import cells
-from analysis.tricks import tricks_table
-from analysis.words import aligned, cell_words
+from analysis.stats.cells import cells
+from analysis.tables.captions import caption, leaders, selection
+from analysis.tables.grid import ABSENT, Level, Panel, described, percent, usual, varying
+from analysis.tables.layout import Layout, layout
+from analysis.tables.methods import methods_table, role, with_weights
+from analysis.tables.tricks import tricks_table
+from analysis.tables.words import aligned, cell_words
 
 
 def grid_table(runs: pd.DataFrame) -> str:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.grid import ABSENT, described, heading, percent, usual, varying, word
-from analysis.stats import BLOCK, COMPARABLE, Gain, paired
-from analysis.words import accuracy_words, aligned, gain_words
+from analysis.stats.cells import BLOCK, COMPARABLE, Gain, paired
+from analysis.tables.grid import ABSENT, described, heading, percent, usual, varying, word
+from analysis.tables.words import accuracy_words, aligned, gain_words
 
 # The words of fields that do nothing: of two recipes, the one with more of these is the plain one.
 OFF = {

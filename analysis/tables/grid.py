@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.stats import BLOCK, KEY
-from analysis.weights import in_words, swept
+from analysis.stats.cells import BLOCK, KEY
+from analysis.stats.weights import in_words, swept
 
 # What a reader is shown of a cell's key: a schedule stands in the place of the value that it replaces.
 SHOWN = tuple(name for name in KEY if name not in ("temperature_schedule", "alpha_schedule"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.grid import ABSENT, absence, percent
+from analysis.tables.grid import ABSENT, absence, percent
 
 
 def cell_words(cell: Any, n: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from analysis.weights import effective
+from analysis.stats.weights import effective
 from kd_trainable.records import SPEC_COLUMNS
 
 # A cell is everything of the spec but the seed. Its block is all of that which has nothing to do with the

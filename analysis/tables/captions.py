@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.grid import ABSENT, SHOWN, absence, described, heading, percent, seeds, usual, varying, word
-from analysis.layout import Layout
-from analysis.stats import BLOCK, COMPARABLE, far_off
-from analysis.tricks import UNDISTILLED
-from analysis.words import gain_words, mean_words
+from analysis.stats.cells import BLOCK, COMPARABLE, far_off
+from analysis.tables.grid import ABSENT, SHOWN, absence, described, heading, percent, seeds, usual, varying, word
+from analysis.tables.layout import Layout
+from analysis.tables.tricks import UNDISTILLED
+from analysis.tables.words import gain_words, mean_words
 from kd_trainable.records import default_of, weighed
 
 # What a caption names where it is the same in every run; of the rest what is not at its default.
