@@ -71,7 +71,7 @@ SPEC_COLUMNS = (
 
 RUN_COLUMNS = (
     Column("spec_id", "string", "", "name of the run: hash of everything that determines it"),
-    Column("status", "string", "", "finished, stopped (by a scheduler), failed, lost or unfinished"),
+    Column("status", "string", "", "finished, running, stopped (by a scheduler), failed, lost or unfinished"),
     Column("attempts", "Int64", "", "times the run was begun or resumed"),
     *SPEC_COLUMNS,
     Column("hard_weight", "Float64", "", "weight of the cross-entropy with the labels (at the last epoch)"),
@@ -84,6 +84,18 @@ RUN_COLUMNS = (
         "test_accuracy_best", "Float64", "", "test accuracy at its own best epoch: biased, selected on the test set"
     ),
     Column("test_accuracy_at_best_validation", "Float64", "", "test accuracy at the best epoch by validation"),
+    Column(
+        "teacher_agreement",
+        "Float64",
+        "",
+        "share of the test images that student and teacher give one class; the last epoch",
+    ),
+    Column(
+        "latency_seconds",
+        "Float64",
+        "s",
+        "one image through the trained student on the run's device: median, other runs beside it",
+    ),
     Column("train_seconds", "Float64", "s", "time in training steps and evaluation, over all attempts"),
     Column(
         "teacher_seconds", "Float64", "s", "time this run spent computing the teacher's logits for itself and others"
@@ -92,6 +104,7 @@ RUN_COLUMNS = (
     Column("parameters", "Int64", "", "trainable parameters of the student"),
     Column("device", "string", "", "what the run ran on"),
     Column("threads", "Int64", "", "CPU threads of the run"),
+    Column("gpus", "Float64", "", "share of a GPU that the run held; 0 on a CPU"),
     Column("teacher_fingerprint", "string", "", "hash of the teacher's weights"),
     Column(
         "teacher_saw_validation", "string", "", "no, yes or unknown: whether the teacher trained on the held-out images"
@@ -122,6 +135,7 @@ EPOCH_COLUMNS = (
     Column("validation_accuracy", "Float64", "", "accuracy on the held-out images"),
     Column("test_loss", "Float64", "", "cross-entropy on the test images"),
     Column("test_accuracy", "Float64", "", "accuracy on the test images"),
+    Column("teacher_agreement", "Float64", "", "share of the test images that student and teacher give one class"),
     Column("peer_test_accuracy", "Float64", "", "accuracy of mutual learning's second student on the test images"),
     Column("epoch_seconds", "Float64", "s", "time of the epoch with its evaluation, without waiting for the teacher"),
     Column("images_per_second", "Float64", "1/s", "training images a second, evaluation left out"),
