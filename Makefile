@@ -1,8 +1,10 @@
 # make demo        install, then sweep scikit-learn's digits: 34 runs, about a minute
 # make test        install, then the whole test suite; needs no network beyond the packages
 # make test-slow   the tests marked slow
+# make test-browser  the report in headless Chromium, which must be installed: apt-get install chromium
 # make bench       ratios against the usual distillation loop, in one run
 # make lint        ruff and mypy
+# make notebooks   the notebooks of analysis/notebooks, run, as .ipynb to open in Jupyter or an editor
 # make lock        pin anew what pyproject.toml asks for
 # make gpu         on a GPU machine: a ResNet-18 teacher for CIFAR-10, then the grid under it
 #
@@ -14,8 +16,9 @@ BIN = $(VENV)/bin
 PIP_FLAGS ?=
 RESULTS ?= results
 INSTALLED = $(VENV)/.installed
+NOTEBOOKS = $(patsubst %.py,%.ipynb,$(wildcard analysis/notebooks/[0-9]*.py))
 
-.PHONY: help install demo test test-slow bench lint lock gpu clean
+.PHONY: help install demo test test-slow test-browser bench lint notebooks lock gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -38,6 +41,9 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -q -m slow
 
+test-browser: install
+	$(BIN)/python -m pytest -q -m browser
+
 bench: install
 	$(BIN)/python tests/benchmarks/run.py
 
@@ -45,6 +51,13 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+notebooks: install $(NOTEBOOKS)
+
+analysis/notebooks/%.ipynb: analysis/notebooks/%.py | install
+	$(BIN)/jupytext --quiet --to ipynb --output analysis/notebooks/$*.part.ipynb $<
+	$(BIN)/jupyter-execute --inplace analysis/notebooks/$*.part.ipynb
+	mv analysis/notebooks/$*.part.ipynb $@
 
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock

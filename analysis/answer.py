@@ -73,7 +73,8 @@ def _points(difference: float) -> str:
 
 
 def _words(group: pd.DataFrame, best: pd.DataFrame) -> str:
-    fields = [name for name in varying(group) if name not in COMPARABLE]
+    rivals = group[group["control"].fillna("none") == "none"]  # what tells it from a control goes without saying
+    fields = [name for name in varying(rivals) if name not in COMPARABLE]
     pairs = zip(fields, described(best, fields)[0], strict=True)
     known = [(name, word) for name, word in pairs if word != ABSENT]
     return heading([name for name, _ in known], [word for _, word in known]) or "the only one"

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import frames, script
-from analysis.plots.heatmap import save
+from analysis.plots.paper import save
 from analysis.plots.published import scatter
 from analysis.published.literature import POSITIVE, fits, matched, names, published, training
 from analysis.published.words import report
-from analysis.stats.cells import cells, half_width
+from analysis.stats.cells import cells
 from analysis.stats.weights import changed
 from analysis.tables.grid import ABSENT, percent, word
 from analysis.tables.tricks import OFF
@@ -46,9 +46,8 @@ def compare(folder: str) -> str:
     Where nothing of ours fits there is no picture. Raises InputError where there are no runs, or they cannot be read.
     """
     where = frames.sweeps(folder)
-    runs = pd.concat([frames.runs(sweep) for sweep in where], ignore_index=True)
-    runs = runs.sort_values("status", key=lambda status: status != "finished", kind="stable")
-    tables = {name: compared(name, runs) for name in names()}
+    cells_of = _finished(frames.runs(folder))
+    tables = {name: _compared(name, cells_of) for name in names()}
     if where == [folder.rstrip("/")]:
         stem = where[0].rpartition("/")[2]
         tables = {name: table for name, table in tables.items() if name == stem or table["ours"].notna().any()}
@@ -71,10 +70,13 @@ def compared(name: str, runs: pd.DataFrame) -> pd.DataFrame:
     difference: ours less theirs; differs: what differs in the training, '; ' between
     others: budgets and recipes of ours that fit too, and are in no mean
     """
+    return _compared(name, _finished(runs))
+
+
+def _compared(name: str, cells_of: CellsOf) -> pd.DataFrame:
     table = published(name)
-    found = _finished(runs)
     keys, recipe = matched(table), training(table)
-    beside = pd.DataFrame([_beside(row, keys, recipe, found) for _, row in table.iterrows()], columns=OURS)
+    beside = pd.DataFrame([_beside(row, keys, recipe, cells_of) for _, row in table.iterrows()], columns=OURS)
     return table.join(beside.astype(dict(zip(OURS, DTYPES, strict=True))))
 
 
@@ -87,7 +89,7 @@ def _beside(row: pd.Series, keys: list[str], recipe: list[str], cells_of: CellsO
     cell = ours.cell
     return {
         "ours": cell.mean,
-        "ours_half_width": half_width(cell.sd, cell.n),
+        "ours_half_width": cell.half_width,
         "ours_n": cell.n,
         "ours_seeds": cell.seeds,
         "ours_epoch": epoch,
@@ -99,12 +101,11 @@ def _beside(row: pd.Series, keys: list[str], recipe: list[str], cells_of: CellsO
 
 def _ours(row: pd.Series, keys: list[str], recipe: list[str], table: pd.DataFrame) -> Ours | None:
     """Their very recipe if we have it, else the longest of our budgets; of several the nearest, then the most seeds."""
-    for name in keys:
-        if pd.notna(row[name]):
-            table = table[fits(table[name], row[name])]
-    fitting: list[Any] = list(table.itertuples(index=False))
-    if not fitting:
+    named = [fits(table[name], row[name]).astype(bool) for name in keys if pd.notna(row[name])]
+    fit = pd.concat(named, axis=1).all(axis=1) if named else pd.Series(True, table.index)
+    if not fit.any():
         return None
+    fitting: list[Any] = list(table[fit].itertuples(index=False))
     apart = {id(cell): _differs(row, keys, recipe, cell) for cell in fitting}
     first, *rest = sorted(
         fitting, key=lambda cell: (bool(apart[id(cell)]), -cell.epochs, len(apart[id(cell)]), -cell.n)
@@ -146,6 +147,8 @@ def _finished(runs: pd.DataFrame) -> CellsOf:
     @cache
     def cells_of(metric: str, seed: int | None) -> pd.DataFrame:
         of = runs if seed is None else runs[runs["seed"] == seed]
+        if of.empty and len(runs):
+            return cells_of(metric, None).head(0)
         return cells(of, metric).query("n > 0")
 
     return cells_of

@@ -1,69 +1,111 @@
-"""A sweep's folder -> DataFrames, and finished tables and pictures -> that folder. The only I/O of this package.
+"""Folders of sweeps -> tidy DataFrames, and finished tables and pictures -> a folder. The only I/O of this package.
 
-A folder is a local path or any URI that pyarrow knows (``s3://bucket/results/sweeps/name``).
+A folder is a sweep's (RESULTS/sweeps/NAME) or a whole results folder, with all of its sweeps; a local path or any URI
+that pyarrow knows (``s3://bucket/results``). A sweep may be at work in it: its files are replaced by rename, so each
+is of one moment, and two of them may be of different moments.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from analysis.columns import checked, typed
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, Column
 from kd_trainable.vocabulary import InputError
 
+Folder = str | os.PathLike[str]
+T = TypeVar("T")
+SWEEP_FORMAT = 1
+RETRY_S = 0.1
+# pyarrow answers a damaged file with any of these, by where the damage lies
+UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 
-def runs(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """One row a run, columns and types of ``records.RUN_COLUMNS``; failed and stopped runs included.
 
-    Raises InputError where there is no folder, no ``runs.parquet``, a damaged one, or one of another version.
+def runs(*folders: Folder) -> pd.DataFrame:
+    """One row a run, columns and types of ``records.RUN_COLUMNS`` and ``sweep``; failed and stopped runs included.
+
+    A run that several tables list has one row, of a finished one rather than another, else of the one with most
+    epochs; ``sweep`` names all of them, ', ' between. Raises InputError, naming the file, where there are no results,
+    or any table is damaged or of another version.
     """
-    return _read(os.fspath(folder), "runs.parquet", RUN_COLUMNS)
+    tables = [_runs(sweep).assign(sweep=_name(sweep)) for sweep in _sweeps(folders)]
+    together = pd.concat(tables, ignore_index=True).astype({"sweep": "string"})
+    rank = pd.DataFrame({"finished": together["status"].eq("finished").fillna(False), "epochs": together["epochs_run"]})
+    ranked = together.loc[rank.fillna({"epochs": 0}).sort_values([*rank], ascending=False, kind="stable").index]
+    kept = ranked.drop_duplicates("spec_id").sort_index().reset_index(drop=True)
+    if len(kept) < len(together):
+        names = together.groupby("spec_id")["sweep"].agg(lambda names: ", ".join(dict.fromkeys(names)))
+        kept["sweep"] = kept["spec_id"].map(names).astype("string")
+    return kept
 
 
-def epochs(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """One row a run and epoch, columns and types of ``records.EPOCH_COLUMNS``. Raises InputError as ``runs`` does."""
-    return _read(os.fspath(folder), "epochs.parquet", EPOCH_COLUMNS)
+def epochs(*folders: Folder) -> pd.DataFrame:
+    """One row a run and epoch, columns and types of ``records.EPOCH_COLUMNS``; none where nothing was written yet.
+
+    Of a run that several tables list, the epochs of the one that has most. Every row is of a run of ``runs``: one
+    that has begun since that table was written waits for the next. Raises InputError as ``runs`` does.
+    """
+    found = _sweeps(folders)
+    known = pd.concat([_runs(sweep)["spec_id"] for sweep in found])
+    tables = [_epochs(sweep).assign(table=position) for position, sweep in enumerate(found)]
+    together = pd.concat(tables, ignore_index=True).drop_duplicates(["table", "spec_id", "epoch"])
+    together = together[together["spec_id"].isin(known)]
+    lengths = together.groupby(["spec_id", "table"], as_index=False).size()
+    longest = lengths.sort_values("size", ascending=False, kind="stable").drop_duplicates("spec_id")
+    kept = together["table"].eq(together["spec_id"].map(longest.set_index("spec_id")["table"]))
+    return together.loc[kept, [column.name for column in EPOCH_COLUMNS]].reset_index(drop=True)
 
 
-def sweeps(folder: str | os.PathLike[str]) -> list[str]:
+def sweeps(folder: Folder) -> list[str]:
     """The folders of sweeps that have runs: ``folder`` itself where it is one, else those of a results folder.
 
     Raises InputError where there are none.
     """
     where = os.fspath(folder).rstrip("/")
     files, path = located(where)
-    there, own = files.get_file_info([path, f"{path}/runs.parquet"])
-    if own.type == fs.FileType.File:
+    there, own = _info(files, where, [path, f"{path}/runs.parquet"])
+    if own.type != fs.FileType.NotFound:
         return [where]
     if there.type != fs.FileType.Directory:
-        raise InputError(f"{where}: no such folder; give RESULTS, or a sweep's, RESULTS/sweeps/NAME")
-    inner = files.get_file_info(fs.FileSelector(f"{path}/sweeps", allow_not_found=True))
+        what = "no such folder" if there.type == fs.FileType.NotFound else "not a folder"
+        raise InputError(f"{where}: {what}; give RESULTS, or a sweep's, RESULTS/sweeps/NAME")
+    inner = _info(files, where, fs.FileSelector(f"{path}/sweeps", allow_not_found=True))
     names = sorted(info.base_name for info in inner if info.type == fs.FileType.Directory)
-    found = files.get_file_info([f"{path}/sweeps/{name}/runs.parquet" for name in names])
-    written = [name for name, info in zip(names, found, strict=True) if info.type == fs.FileType.File]
+    found = _info(files, where, [f"{path}/sweeps/{name}/runs.parquet" for name in names])
+    written = [name for name, info in zip(names, found, strict=True) if info.type != fs.FileType.NotFound]
     if not written:
         raise InputError(f"{where}: no results; there is neither runs.parquet nor sweeps/NAME/runs.parquet in it")
     return [f"{where}/sweeps/{name}" for name in written]
 
 
-def typed(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """``frame`` with exactly ``columns``, in their order, as pandas' nullable types; NaN becomes NA.
+def about(folder: Folder) -> dict[str, Any]:
+    """What a sweep's folder says of it (``sweep.json``: question, command, recipe, teacher's card); {} without one.
 
-    Raises InputError, naming them, where columns are missing or hold what their type cannot.
+    A results folder has none. Raises InputError where the file is damaged or of another version.
     """
-    missing = [column.name for column in columns if column.name not in frame]
-    if missing:
-        first = ", ".join(missing[:4]) + (", ..." if len(missing) > 4 else "")
-        raise InputError(f"missing columns: {first}: another version's; the sweep's own command makes its tables anew")
-    return pd.DataFrame({column.name: _cast(frame[column.name], column) for column in columns})
+    where = f"{os.fspath(folder).rstrip('/')}/sweep.json"
+    files, path = located(os.fspath(folder))
+    try:
+        content = _again(lambda: _bytes(files, f"{path}/sweep.json"))
+        said = json.loads(content, parse_constant=lambda _: None) if content is not None else {}
+    except UNREADABLE as error:
+        raise InputError(f"{where}: {_unreadable(error)}") from error
+    if not isinstance(said, dict) or (content is not None and said.get("sweep_format") != SWEEP_FORMAT):
+        written = said.get("sweep_format") if isinstance(said, dict) else said
+        raise InputError(f"{where}: sweep_format is {written!r:.40}; this version reads {SWEEP_FORMAT}")
+    return said
 
 
-def write(folder: str | os.PathLike[str], name: str, content: bytes) -> None:
+def write(folder: Folder, name: str, content: bytes) -> None:
     """Writes a file whole or not at all: locally by temporary name and rename, elsewhere by one put."""
     files, path = located(os.fspath(folder))
     if not isinstance(files, fs.LocalFileSystem):  # object stores cannot rename, but a put is all or nothing
@@ -78,7 +120,7 @@ def write(folder: str | os.PathLike[str], name: str, content: bytes) -> None:
         raise
 
 
-def remove(folder: str | os.PathLike[str], name: str) -> None:
+def remove(folder: Folder, name: str) -> None:
     """Removes a file of the folder, if it is there."""
     files, path = located(os.fspath(folder))
     _discard(files, f"{path}/{name}")
@@ -95,35 +137,79 @@ def located(folder: str) -> tuple[Any, str]:
     return files, path.rstrip("/")
 
 
-def _read(folder: str, name: str, columns: tuple[Column, ...]) -> pd.DataFrame:
-    files, path = located(folder)
-    where = f"{folder.rstrip('/')}/{name}"
+def _sweeps(folders: tuple[Folder, ...]) -> list[str]:
+    """Those of all folders, each once."""
+    if not folders:
+        raise InputError("no folder was given; give RESULTS, or a sweep's, RESULTS/sweeps/NAME")
+    found = [sweep for folder in folders for sweep in sweeps(folder)]
+    return list({(files.type_name, path): sweep for sweep in found for files, path in [located(sweep)]}.values())
+
+
+def _name(sweep: str) -> str:
+    return located(sweep)[1].rpartition("/")[2]
+
+
+def _runs(sweep: str) -> pd.DataFrame:
+    found = _read(sweep, "runs.parquet", RUN_COLUMNS)
+    if found is None:
+        raise InputError(f"{sweep}/runs.parquet: it was there a moment ago, and is gone")
+    return found
+
+
+def _epochs(sweep: str) -> pd.DataFrame:
+    found = _read(sweep, "epochs.parquet", EPOCH_COLUMNS)
+    return typed(pd.DataFrame(columns=[c.name for c in EPOCH_COLUMNS]), EPOCH_COLUMNS) if found is None else found
+
+
+def _read(sweep: str, name: str, columns: tuple[Column, ...]) -> pd.DataFrame | None:
+    """A table as it should be, None where there is none."""
+    files, path = located(sweep)
     try:
-        _require(files, path, folder, name)
-        with files.open_input_file(f"{path}/{name}") as source:
-            return typed(pq.read_table(source).to_pandas(), columns)
+        content = _again(lambda: _table(files, f"{path}/{name}"))
+        return None if content is None else checked(content, columns)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    # pyarrow answers a damaged file with any of these, by where the damage lies
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{where}: cannot be read, damaged or half written: {_line(error)}") from error
+        raise InputError(f"{sweep}/{name}: {error}") from error
+    except UNREADABLE as error:
+        raise InputError(f"{sweep}/{name}: {_unreadable(error)}") from error
 
 
-def _require(files: Any, path: str, folder: str, name: str) -> None:
-    there, file = files.get_file_info([path, f"{path}/{name}"])
-    if there.type == fs.FileType.NotFound:
-        raise InputError("no such folder; give a sweep's, such as RESULTS/sweeps/NAME")
-    if file.type != fs.FileType.File:
-        raise InputError(f"no such file; is {folder} a sweep's folder (RESULTS/sweeps/NAME) that has been written?")
+def _table(files: Any, path: str) -> pd.DataFrame | None:
+    kind = files.get_file_info(path).type
+    if kind == fs.FileType.NotFound:
+        return None
+    if kind == fs.FileType.Directory:
+        raise InputError("it is a folder, not a file")
+    with files.open_input_file(path) as source:
+        return pq.read_table(source).to_pandas()
 
 
-def _cast(series: pd.Series, column: Column) -> pd.Series:
+def _bytes(files: Any, path: str) -> bytes | None:
+    if files.get_file_info(path).type == fs.FileType.NotFound:
+        return None
+    with files.open_input_stream(path) as source:
+        return bytes(source.read())
+
+
+def _again(read: Callable[[], T]) -> T:
+    """A second try for what cannot be read: of a sweep at work, the file may just have been replaced."""
     try:
-        if column.dtype == "Float64":  # by way of float64: a nullable column may hide NaN among its values
-            series = series.astype("float64")
-        return series.astype(pd.api.types.pandas_dtype(column.dtype))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"column {column.name} is not {column.dtype}: {_line(error)}") from error
+        return read()
+    except UNREADABLE:
+        time.sleep(RETRY_S)
+        return read()
+
+
+def _info(files: Any, where: str, what: Any) -> Any:
+    try:
+        return files.get_file_info(what)
+    except UNREADABLE as error:
+        raise InputError(f"{where}: {_unreadable(error)}") from error
+
+
+def _unreadable(error: BaseException) -> str:
+    if isinstance(error, PermissionError):
+        return "cannot be read: permission denied"
+    return f"cannot be read, damaged or half written: {_line(error)}"
 
 
 def _put(files: Any, path: str, content: bytes) -> None:

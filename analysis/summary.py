@@ -1,4 +1,4 @@
-"""A sweep's finishing step: table.md and a picture or two (``PICTURES``), from its runs.
+"""A sweep's finishing step, from its runs: table.md, a picture or two (``PICTURES``), and an Optuna study of them.
 
 ``python -m analysis.summary RESULTS/sweeps/NAME``
 """
@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 
 from analysis import frames, script
 from analysis.plots.dots import dots
-from analysis.plots.heatmap import drawable, heatmap, save
+from analysis.plots.heatmap import drawable, heatmap
+from analysis.plots.paper import save
 from analysis.plots.ranking import ranking
 from analysis.stats.cells import cells
+from analysis.study import write_study
 from analysis.tables.layout import layout
 from analysis.tables.overview import grid_table
 
@@ -26,8 +28,8 @@ def summarise(folder: str) -> str:
 
     ``methods.png`` where methods or students were swept, ``tricks.png`` where training tricks were, ``heatmap.png``
     where alpha and temperature were, ``cells.png`` where none of these fits. Where no run has finished the table says
-    so; a picture of an earlier time that no longer fits is removed. Raises InputError where ``runs.parquet`` cannot be
-    read.
+    so; a picture of an earlier time that no longer fits is removed. ``optuna.journal`` is for optuna-dashboard (see
+    analysis.study). Raises InputError where ``runs.parquet`` or ``epochs.parquet`` cannot be read.
     """
     runs = frames.runs(folder)
     text = grid_table(runs)
@@ -38,6 +40,7 @@ def summarise(folder: str) -> str:
             save(drawn[name], folder, name)
         else:
             frames.remove(folder, name)
+    write_study(folder)
     return text
 
 

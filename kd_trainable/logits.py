@@ -51,18 +51,28 @@ def folder_name(card: Card, data_fingerprint: str, protocol: str, pixels: Pixels
 def compute(
     teacher: nn.Module, inputs: Inputs, pixels: Pixels, shard: Shard, beat: Callable[[], None] = lambda: None
 ) -> Float16[np.ndarray, "N K"]:
-    """One pass of the teacher over the training split, in float32. ``inputs`` has the teacher's normalisation.
+    """One pass of the teacher over its shard's images, in float32. ``inputs`` has the teacher's normalisation.
 
     ``beat`` is called at every batch. Raises ValueError for logits that float16 cannot hold.
     """
-    looks, rows = _looks(shard, inputs, pixels), []
-    for indices in _batches(len(inputs.train), inputs.device):
-        rows.append(teacher(inputs.training_pixels(indices, looks)).float())
+    rows = []
+    for batch in _seen(shard, inputs, pixels):
+        rows.append(teacher(batch).float())
         beat()
     logits = torch.cat(rows)
     if not bool((logits.abs() <= LARGEST).all()):
         raise ValueError(f"the teacher's logits are not finite or exceed float16's {LARGEST:g}")
     return logits.half().cpu().numpy()
+
+
+def _seen(shard: Shard, inputs: Inputs, pixels: Pixels) -> Iterator[Tensor]:
+    if shard.test:
+        for indices in _batches(len(inputs.test_images), inputs.device):
+            yield inputs.as_input(inputs.test_images[indices])
+        return
+    looks = _looks(shard, inputs, pixels)
+    for indices in _batches(len(inputs.train), inputs.device):
+        yield inputs.training_pixels(indices, looks)
 
 
 def _looks(shard: Shard, inputs: Inputs, pixels: Pixels) -> Looks:

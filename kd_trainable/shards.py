@@ -19,25 +19,31 @@ DIGEST_SIZE = 32
 class Shard(NamedTuple):
     """One teacher pass over the training split: the pixels of (seed, epoch), or of one view of every image.
 
-    How they look is for kd_trainable.data.pixels to say.
+    How they look is for kd_trainable.data.pixels to say. ``test``: over the test images instead, as they are.
     """
 
     seed: int = -1
     epoch: int = -1
     view: int = -1
+    test: bool = False
 
     @property
     def file(self) -> str:
         """The shard's file name."""
+        if self.test:
+            return "test.npy"
         return f"view-{self.view:03d}.npy" if self.view >= 0 else f"seed-{self.seed}-epoch-{self.epoch:04d}.npy"
 
     @classmethod
     def of_file(cls, name: str) -> Shard | None:
-        """The shard of a file's name; None for any other name."""
+        """The shard of the training split in a file of this name; None for any other name."""
         if found := re.fullmatch(r"view-(\d+)\.npy", name):
             return cls(view=int(found[1]))
         found = re.fullmatch(r"seed-(\d+)-epoch-(\d+)\.npy", name)
         return cls(int(found[1]), int(found[2])) if found else None
+
+
+TEST = Shard(test=True)
 
 
 def passes(seeds: Sequence[int], epochs: int, pixels: Pixels, there: Container[str] = ()) -> tuple[list[Shard], bool]:

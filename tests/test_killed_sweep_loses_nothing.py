@@ -7,6 +7,7 @@ middle to be killed in; slowness alters no number, so an undisturbed sweep at fu
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -147,12 +148,23 @@ def assert_gone_on(storage: Path, under_way: dict[str, list[dict[str, Any]]], ru
         assert repr(result(storage, spec_id)["history"][: len(rows)]) == repr(rows)
 
 
+def assert_readable(storage: Path) -> None:
+    """A killed driver's tables are whole, and sweep.json tells that it did not come to its end."""
+    folder = storage / "sweeps" / "digits_grid"
+    runs, epochs = (pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "epochs"))
+    assert (len(runs), set(epochs["spec_id"]) <= set(runs["spec_id"])) == (RUNS, True)
+    assert set(runs["status"]) <= {"finished", "running", "unfinished"}
+    about = json.loads((folder / "sweep.json").read_text())
+    assert (about["ended"], about["command"].endswith("results")) == (None, True)
+
+
 def test_kill_9_of_the_driver(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
     process = command.begin()
     command.in_the_middle()
     workers = command.workers()
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert_readable(command.storage)
     finished = {name: files(command.storage / "runs" / name) for name in command.finished()}
     # a worker may outlive its driver for a moment, and bring a run to its end that was about to be there
     under_way = {name: rows for name, rows in command.under_way().items() if len(rows) < EPOCHS - 2}
@@ -167,6 +179,7 @@ def test_kill_9_of_the_driver(command: Command, undisturbed: tuple[Path, pd.Data
     assert under_way
     assert_gone_on(command.storage, under_way, runs)
     assert "runs.parquet" in out
+    assert json.loads((command.storage / "sweeps" / "digits_grid" / "sweep.json").read_text())["ended"]
     assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from analysis.plots.heatmap import SIZE, label_figure, wrapped
-from analysis.plots.ranking import BARE, RANKED
-from analysis.stats.cells import BLOCK, cells, far_off, half_width
+from analysis.plots.look import INTERVAL_FROM, SIZE, wrapped
+from analysis.plots.names import BARE
+from analysis.plots.paper import finished_cells, label_figure
+from analysis.plots.ranking import RANKED
+from analysis.stats.cells import BLOCK, far_off, half_width
 from analysis.tables.grid import ABSENT, described, heading, percent, varying
 from analysis.tables.layout import Layout, layout
 from analysis.tables.methods import ahead, role
@@ -23,7 +25,6 @@ from analysis.tables.tricks import UNDISTILLED
 # Okabe and Ito's colours, told apart without colour by their markers.
 STYLES = (("#D55E00", "s"), ("#0072B2", "o"), ("#009E73", "D"), ("#CC79A7", "^"))
 LINE, ARM, WIDTH = 0.14, 0.16, 4.2  # inches: a line's height and that of each of its arms, a panel's width
-INTERVAL_FROM = 3  # seeds; the interval of two is nine times as wide as they lie apart
 
 
 class Line(NamedTuple):
@@ -48,13 +49,11 @@ def dots(runs: pd.DataFrame) -> Figure:
     of the seeds of the undistilled baseline. What lies far off stands at the edge, as a number. Raises ValueError if
     no run has finished, or neither methods, students nor tricks were swept.
     """
-    table = cells(runs)
-    if not table["n"].sum():
-        raise ValueError("no run has finished: nothing to draw")
+    table = finished_cells(runs)
     shown = layout(table)
     found = _of_tricks(shown) if shown.sheets else _of_methods(table) if shown.methods else []
     if not found:
-        raise ValueError("neither methods, students nor tricks were swept: see ranking")
+        raise ValueError("neither methods, students nor tricks were swept: see cells")
     left_out = max(0, len(found[0].lines) - RANKED)
     figure, axes = _frame([Panel(p.heading, p.lines[:RANKED], p.baseline) for p in found])
     arms = {arm for panel in found for line in panel.lines for arm in line.cells} - {UNDISTILLED}
@@ -64,7 +63,7 @@ def dots(runs: pd.DataFrame) -> Figure:
     if shown.sheets:
         _name_markers(axes[0], styles)
     what = "Training tricks, with and without a teacher" if shown.sheets else "Methods of distillation"
-    label_figure(figure, f"{what}: test accuracy", table, "★", _legend(found, left_out))
+    label_figure(figure, f"{what}: test accuracy, last epoch", table, "★", _legend(found, left_out))
     return figure
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
 import textwrap
 from typing import Any
 
@@ -18,13 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
-from analysis import frames
-from analysis.stats.cells import cells
-from analysis.tables.grid import ABSENT, Panel, absence, panels, percent, seeds, usual
+from analysis.plots.look import SIZE, SMALL
+from analysis.plots.paper import finished_cells, label_figure
+from analysis.stats.differences import compared
+from analysis.tables.grid import ABSENT, Panel, absence, panels, percent, usual
 
 CELL = (1.05, 0.62)  # inches: two lines of text of SMALL points, the longer '-52.31 ± 12.34'
-SIZE, SMALL = 9, 8.5
-LABEL, LETTER, ROW = 56, 0.072, 0.16  # letters of a line of a label; inches: the width of one, the height of a line
 
 
 def heatmap(runs: pd.DataFrame) -> Figure:
@@ -35,25 +32,16 @@ def heatmap(runs: pd.DataFrame) -> Figure:
     validation is framed, cells without a finished run are hatched. Where there is no baseline, colours are means; the
     title says so. Raises ValueError if no run has finished, or alpha and temperature are no grid in these runs.
     """
-    table = cells(runs)
-    if not table["n"].sum():
-        raise ValueError("no run has finished: nothing to draw")
+    table = compared(finished_cells(runs))
     grids = panels(table)
     if not drawable(grids):
-        raise ValueError("no grid of alpha and temperature: see ranking")
+        raise ValueError("no grid of alpha and temperature: see cells")
     return _grids(grids, table)
 
 
 def drawable(grids: list[Panel]) -> bool:
     """Whether any cell of the panels has a finished run."""
     return any(cell.n for panel in grids for cell in panel.cells.values())
-
-
-def save(figure: Figure, folder: str | os.PathLike[str], name: str = "heatmap.png") -> None:
-    """Writes the figure into the folder (a path or a URI) as a PNG of 150 dots an inch, whole or not at all."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150)
-    frames.write(folder, name, content.getvalue())
 
 
 def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:
@@ -67,10 +55,12 @@ def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:
     figure.colorbar(colours, ax=axes, label=unit, aspect=6 * figure.get_figheight(), extend=_extend(table, colours))
     what = "Gain over the baseline in test accuracy" if gains else "Mean test accuracy (no baseline to compare with)"
     gain = "gain ± sd of the differences by seed" if table["gain_sd"].notna().any() else "gain"
-    framed = any(cell.best for panel in grids for cell in panel.cells.values())
-    label_figure(
-        figure, what, table, "Frame" if framed else "", f"Upper number: {gain}; lower: mean (%)." if gains else ""
-    )
+    shown = [cell for panel in grids for cell in panel.cells.values()]
+    legend = f"Upper number: {gain}; lower: mean (%)." if gains else ""
+    if any(_clear(cell) for cell in shown):
+        legend += " *: the gain's simultaneous 95 % interval, over all cells that are compared, excludes 0."
+    frame = "Frame" if any(cell.best for cell in shown) else ""
+    label_figure(figure, f"{what}, last epoch", table, frame, legend)
     return figure
 
 
@@ -129,7 +119,9 @@ def _draw(ax: Axes, panel: Panel, colours: ScalarMappable, gains: bool, n: int) 
     ax.set_yticks(range(len(panel.alphas)), [_tick(place.text) for place in panel.alphas])
     narrow = len(panel.temperatures) < ax.get_xlim()[1]
     ax.set_xlabel("temperature T", loc="left" if narrow else "center")
-    ax.set_ylabel("alpha α")
+    short = len(panel.alphas) < ax.get_ylim()[0]
+    ax.set_ylabel("alpha α", loc="top" if short else "center")
+    ax.spines["bottom"].set_position(("data", len(panel.alphas) - 0.5))  # right below the last row
     text = textwrap.fill(panel.heading, max(24, int(12 * ax.get_xlim()[1])))
     ax.set_title(text, fontsize=SIZE + 1, loc="left" if narrow else "center")
     ax.tick_params(length=0)
@@ -144,7 +136,8 @@ def _square(ax: Axes, x: int, y: int, cell: Any, colours: ScalarMappable, gains:
         return
     colour = colours.to_rgba(np.array(100 * float(value)))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
-    words = [_gain(cell) if gains else "", percent(cell.mean), "" if cell.n == n else f"n={cell.n}"]
+    mean = percent(cell.mean) + " *" * (gains and _clear(cell))
+    words = [_gain(cell) if gains else "", mean, "" if cell.n == n else f"n={cell.n}"]
     # black and white are equally legible on a luminance of 0.18
     ink = "black" if _luminance(colour) > 0.18 else "white"
     ax.text(x, y, "\n".join(filter(None, words)), ha="center", va="center", fontsize=SMALL, color=ink)
@@ -157,32 +150,15 @@ def _gain(cell: Any) -> str:
     return percent(cell.gain, "+") + ("" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}")
 
 
+def _clear(cell: Any) -> bool:
+    """Whether the gain is more than luck, all cells taken together."""
+    return bool(pd.notna(cell.family_low) and (cell.family_low > 0 or cell.family_high < 0))
+
+
 def _hatched(ax: Axes, x: int, y: int, words: str) -> None:
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="0.93", edgecolor="0.7", hatch="///", linewidth=0))
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     ax.text(x, y, words, ha="center", va="center", fontsize=SIZE - 1.5, bbox=box)
-
-
-def wrapped(labels: list[str]) -> tuple[list[str], float, float]:
-    """Labels of an axis on lines of at most ``LABEL`` letters, and their width and greatest height in inches."""
-    texts = [textwrap.fill(label, LABEL) for label in labels]
-    lines = [text.split("\n") for text in texts]
-    return texts, LETTER * max(len(line) for text in lines for line in text), ROW * max(map(len, lines))
-
-
-def label_figure(figure: Figure, what: str, table: pd.DataFrame, mark: str, legend: str) -> None:
-    """Above: metric, student, data set, budget and seeds; below: what ``mark`` stands for, and ``legend``."""
-    used = sorted({int(seed) for text in table["seeds"] if text for seed in text.split(", ")})
-    student, dataset = (", ".join(sorted(set(table[name].dropna()))) for name in ("student", "dataset"))
-    budgets = ", ".join(str(number) for number in sorted(set(table["epochs"].dropna())))
-    setting = f"{student} on {dataset}, {budgets} epochs, n = {len(used)} ({seeds(used)})"
-    biased = (table["protocol"] == "published").any()
-    chosen = "best by TEST accuracy, so biased." if biased else "best by validation accuracy."
-    width = int(figure.get_figwidth() * 10.5)
-    title = [textwrap.fill(line, width) for line in (f"{what}, last epoch", setting)]
-    figure.suptitle("\n".join(title), fontsize=SIZE + 2)
-    below = f"{mark}: {chosen} " * bool(mark and table["best"].any()) + legend
-    figure.supxlabel(textwrap.fill(below, int(width * 1.25)), fontsize=SIZE - 0.5)
 
 
 def _tick(text: str) -> str:

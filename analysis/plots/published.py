@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.plots.heatmap import SIZE
+from analysis.plots.look import SIZE
+from analysis.published.literature import names
 from analysis.stats.cells import far_off
 
 SIDE = 4.0  # inches, of a panel
@@ -82,3 +83,13 @@ def _limits(theirs: pd.Series, ours: pd.Series) -> tuple[float, float]:
     both = np.concatenate([theirs.to_numpy(), ours.to_numpy()])
     margin = 0.06 * max(1.0, float(np.ptp(both)))
     return float(both.min()) - margin, float(both.max()) + margin
+
+
+def published(runs: pd.DataFrame) -> Figure:
+    """``scatter`` of all published tables that hold a number beside these runs. Raises ValueError where none does."""
+    from analysis.compare import compared  # which draws with this module
+
+    figure = scatter({name: compared(name, runs) for name in names()})
+    if figure is None:
+        raise ValueError("no published number is of a network, data set and method that these runs have finished")
+    return figure

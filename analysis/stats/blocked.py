@@ -45,7 +45,7 @@ def fit(cell: Ints, seed: Ints, value: Floats) -> Fit:
     squares = float(residual @ residual)
     if squares <= (EXACT * np.abs(value).max()) ** 2 * len(value):  # nothing but rounding
         squares, residual = 0.0, np.zeros_like(residual)
-    own = [_own(design[cell == c], inverse, residual[cell == c]) for c in range(cells)]
+    own = [_own(c, cells + seed[cell == c], inverse, residual[cell == c]) for c in range(cells)]
     linked = _linked(cell, seed, cells, seeds)
     freedom = len(value) - cells - seeds + len({tuple(row) for row in linked})
     return Fit(
@@ -59,9 +59,13 @@ def fit(cell: Ints, seed: Ints, value: Floats) -> Fit:
     )
 
 
-def _own(rows: Floats, inverse: Floats, residual: Floats) -> tuple[float, int]:
-    """By how much the sum of squares and its freedom fall when these rows, all of a cell, are left out."""
-    left = np.eye(len(rows)) - rows @ inverse @ rows.T
+def _own(cell: int, seeds: Ints, inverse: Floats, residual: Floats) -> tuple[float, int]:
+    """By how much the sum of squares and its freedom fall when the rows of a cell are left out.
+
+    A row of the design has two ones, its cell's and its seed's, so its products are sums of entries.
+    """
+    leverage = inverse[cell, cell] + inverse[cell, seeds][None, :] + inverse[seeds, cell][:, None]
+    left = np.eye(len(seeds)) - leverage - inverse[np.ix_(seeds, seeds)]
     values, vectors = np.linalg.eigh(left)
     kept = values > EXACT**0.5
     along = vectors[:, kept].T @ residual

@@ -48,6 +48,7 @@ def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFram
 
     mean, sd, n: of ``metric`` over the finished runs (sd by n - 1, missing for n = 1); one stopped early by its
       own patience is finished; failed, lost, unfinished runs and those a scheduler stopped are never averaged
+    half_width: half of the 95 % interval of the mean, by Student's t over those n runs; missing for n = 1
     seeds: the seeds of those n runs, as text; by_seed: seed -> ``metric`` of each
     n_failed, n_stopped, n_unfinished (lost ones too), stopped_at: counts, and the furthest epoch of a stopped run
     selected_by: mean of what selects, validation_accuracy_last; under protocol published test_accuracy_last,
@@ -58,6 +59,7 @@ def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFram
     best: highest selected_by of the distilled cells of one data set, student, budget and protocol. Negative
       controls do not compete, nor cells with a run that is not finished, nor those with fewer runs than is usual
     tied: how many competitors have exactly the best's selected_by, less itself; the first by the spec is the best
+    competes: whether a cell does so
     none_leads: no cell comparable with this one leads its baseline, all having one; controls aside
     """
     runs = _labelled(runs, metric)
@@ -69,6 +71,13 @@ def cells(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFram
     table["gain_n"] = table["gain_n"].fillna(0)
     table = table.sort_values([*KEY], ignore_index=True)
     return table.join(_best(table)).join(_none_leads(table))
+
+
+def placed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, each once, with ``cell``: the position of theirs in ``cells(runs)``."""
+    runs = _labelled(runs, "test_accuracy_last")
+    keys = runs.groupby("cell").head(1).sort_values([*KEY])["cell"]
+    return runs.assign(cell=runs["cell"].map(pd.Series(range(len(keys)), keys)))
 
 
 def paired(cell: Mapping[int, float], reference: Mapping[int, float]) -> Gain | None:
@@ -110,20 +119,38 @@ def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _averages(runs: pd.DataFrame) -> pd.DataFrame:
     by_cell = runs.groupby("cell")
     averages = by_cell["value"].agg(["mean", "std", "count"]).set_axis(["mean", "sd", "n"], axis=1)
+    averages["half_width"] = _half_widths(averages["sd"], averages["n"])
     # a mean over some of the seeds would select by luck, so it is missing unless every run has its score
     scores = by_cell["score"].agg(["mean", "count", "size"])
     averages["selected_by"] = scores["mean"].where(scores["count"] == scores["size"])
-    valued = runs[runs["value"].notna()].sort_values("seed")
-    averages["seeds"] = valued.groupby("cell")["seed"].agg(lambda seeds: ", ".join(map(str, seeds))).astype("string")
-    averages["seeds"] = averages["seeds"].fillna("")
-    averages["by_seed"] = pd.Series({cell: _by_seed(runs) for cell, runs in by_cell}, dtype=object)
+    valued = runs.loc[runs["value"].notna() & runs["seed"].notna(), ["cell", "seed", "value"]]
+    averages["seeds"] = _seeds(valued).reindex(averages.index, fill_value="").astype("string")
+    by_seed = _by_seed(valued)
+    averages["by_seed"] = pd.Series({cell: by_seed.get(cell, {}) for cell in averages.index}, dtype=object)
     return averages
 
 
-def _by_seed(runs: pd.DataFrame) -> dict[int, float]:
-    valued = runs[runs["value"].notna() & runs["seed"].notna()]
-    averaged = valued.groupby("seed", as_index=False)["value"].mean()
-    return {int(seed): float(value) for seed, value in zip(averaged["seed"], averaged["value"], strict=True)}
+def _half_widths(sd: pd.Series, n: pd.Series) -> pd.Series:
+    """``half_width`` of every cell at once."""
+    repeated = n > 1
+    n = n.where(repeated, 2).astype("float64")
+    return pd.Series(stdtrit(n - 1, 0.975) / n**0.5, sd.index).mul(sd).where(repeated).astype("Float64")
+
+
+def _seeds(valued: pd.DataFrame) -> pd.Series:
+    found: dict[int, list[int]] = {}
+    for cell, seed in zip(valued["cell"], valued["seed"], strict=True):
+        found.setdefault(cell, []).append(seed)
+    return pd.Series({cell: ", ".join(map(str, sorted(seeds))) for cell, seeds in found.items()}, dtype="string")
+
+
+def _by_seed(valued: pd.DataFrame) -> dict[int, dict[int, float]]:
+    """cell -> seed -> value, a mean where several runs have one seed (of two teachers' weights)."""
+    means = valued.groupby(["cell", "seed"], as_index=False)["value"].mean()
+    found: dict[int, dict[int, float]] = {}
+    for cell, seed, value in zip(means["cell"], means["seed"], means["value"], strict=True):
+        found.setdefault(cell, {})[int(seed)] = float(value)
+    return found
 
 
 def _counts(runs: pd.DataFrame) -> pd.DataFrame:
@@ -153,24 +180,25 @@ def _gains(runs: pd.DataFrame) -> pd.DataFrame:
 def _leads(runs: pd.DataFrame, selected_by: pd.Series) -> pd.Series:
     by_cell = runs.groupby("cell")
     block, is_baseline = by_cell["block"].first(), by_cell["is_baseline"].first()
-    baselines = selected_by[is_baseline].set_axis(block[is_baseline])
+    baselines = selected_by.reindex(block.index)[is_baseline].set_axis(block[is_baseline])
     return (selected_by - block.map(baselines)).round(EXACT).mask(is_baseline)
 
 
 def _best(table: pd.DataFrame) -> pd.DataFrame:
-    """best and tied."""
+    """best, tied and competes."""
     distilled = table[~table["is_baseline"]]
     recorded = distilled[["n", "n_failed", "n_stopped", "n_unfinished"]].sum(axis=1)
     groups = [distilled[name] for name in COMPARABLE]
     # the lower median: a cell that is ahead of the others by a seed must not be the only one left to compete
     usual = recorded.groupby(groups, dropna=False).transform(lambda n: n.quantile(0.5, interpolation="lower"))
-    competing = distilled[_scored(distilled) & (recorded >= usual)].copy()
+    competing = distilled[_scored(distilled) & (recorded >= usual) & (distilled["n"] > 0)].copy()
     competing["score"] = competing["selected_by"].round(EXACT)
     scores = competing.groupby([*COMPARABLE], dropna=False)["score"]
     best = pd.Series(table.index.isin(scores.idxmax()), index=table.index)
     level = (competing["score"] == scores.transform("max")).astype("Int64")
     others = level.groupby([competing[name] for name in COMPARABLE], dropna=False).transform("sum") - 1
-    return pd.DataFrame({"best": best, "tied": others.reindex(table.index).where(best, 0)})
+    competes = table.index.isin(competing.index)
+    return pd.DataFrame({"best": best, "tied": others.reindex(table.index).where(best, 0), "competes": competes})
 
 
 def _none_leads(table: pd.DataFrame) -> pd.Series:

@@ -122,7 +122,7 @@ def _pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
 
 def _pool(group: pd.DataFrame) -> Pool:
     blocks, fits = [], []
-    for _, block in group[group["n"] > 0].groupby([*BLOCK], dropna=False, sort=False):
+    for _, block in group[group["by_seed"].map(len) > 0].groupby([*BLOCK], dropna=False, sort=False):
         # the baseline first, so that its place is known
         block = block.sort_values("is_baseline", ascending=False, kind="stable")
         values = [(i, seed, value) for i, by_seed in enumerate(block["by_seed"]) for seed, value in by_seed.items()]

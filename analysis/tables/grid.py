@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.stats.cells import BLOCK, KEY
+from analysis.stats.cells import BLOCK, COMPARABLE, KEY
 from analysis.stats.weights import in_words, swept
 
 # What a reader is shown of a cell's key: a schedule stands in the place of the value that it replaces.
@@ -90,6 +91,13 @@ def heading(fields: list[str], words: list[str]) -> str:
     return ", ".join(f"{name} {text}" for name, text in zip(fields, words, strict=True))
 
 
+def comparable(table: pd.DataFrame, by: tuple[str, ...] = COMPARABLE) -> list[tuple[str, pd.DataFrame]]:
+    """The cells of each data set, student, budget and protocol, and what tells them from the others, '' for one."""
+    fields = [name for name in varying(table) if name in by]
+    groups = [group for _, group in table.groupby([*by], dropna=False, sort=True)]
+    return [(heading(fields, described(group, fields)[0]), group) for group in groups]
+
+
 def absence(cell: Any) -> str:
     """Which of a cell's runs gave no result, and why: '2 failed', 'stopped at 3', '1 failed, 2 unfinished' or ''."""
     if cell is None:
@@ -119,8 +127,9 @@ def usual(table: pd.DataFrame) -> int:
 
 
 def percent(fraction: float, sign: str = "") -> str:
-    """A fraction of 1 in per cent (or points), two decimals, never '-0.00'."""
-    return f"{round(100 * float(fraction), 2) + 0.0:{sign}.2f}"
+    """A fraction of 1 in per cent (or points), two decimals, halves rounded away from 0, never '-0.00'."""
+    exact = Decimal(repr(round(100 * float(fraction), 7)))  # one number, however it was summed, has one rounding
+    return f"{exact.quantize(Decimal('0.01'), ROUND_HALF_UP) + 0:{sign}.2f}"
 
 
 def _values(table: pd.DataFrame, name: str) -> list[Any]:

@@ -1,18 +1,21 @@
-"""Runs -> a Markdown table, padded so that it also reads well raw in a terminal."""
+"""Runs -> a sweep's tables in Markdown, with what a person needs to believe them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from analysis.stats.cells import cells
-from analysis.tables.captions import caption, leaders, selection
-from analysis.tables.grid import ABSENT, Level, Panel, described, percent, usual, varying
+from analysis.stats.differences import differences
+from analysis.tables.captions import caption, selects
+from analysis.tables.crossing import panel_table
+from analysis.tables.formats import markdown
+from analysis.tables.grid import comparable, described, usual, varying
 from analysis.tables.layout import Layout, layout
+from analysis.tables.leaders import leaders
 from analysis.tables.methods import methods_table, role, with_weights
+from analysis.tables.table import Table, marks_of, plain
+from analysis.tables.tidy import tidy
 from analysis.tables.tricks import tricks_table
-from analysis.tables.words import aligned, cell_words
+from analysis.tables.words import cell_words, score_words, unfinished
 
 
 def grid_table(runs: pd.DataFrame) -> str:
@@ -23,49 +26,32 @@ def grid_table(runs: pd.DataFrame) -> str:
     students or the recipe were swept, lines are those; where nothing else fits, cells: baselines, then best first.
     Says so plainly where no run has finished.
     """
-    table = cells(runs)
+    table = differences(runs)
     if not table["n"].sum():
-        return "\n\n".join(filter(None, [f"No run has finished: {_unfinished(table)}.", _errors(runs)])) + "\n"
+        return "\n\n".join(filter(None, [unfinished(table), _errors(runs)])) + "\n"
     shown = layout(table)
-    parts = [caption(runs, table, shown), leaders(table, shown), _errors(runs), *_tables(table, shown)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    tables = tables_of(table, shown)
+    above = [caption(runs, table, shown, marks_of(tables)), leaders(table, shown), _errors(runs)]
+    return "\n\n".join(filter(None, [*above, markdown(*tables)]))
 
 
-def _tables(table: pd.DataFrame, shown: Layout) -> list[str]:
+def tables_of(table: pd.DataFrame, shown: Layout) -> list[Table]:
+    """The tables that show these cells (``stats.differences``), without notes on what they share."""
     found = [methods_table(table)] if shown.methods else []
-    found += [f"### {panel.heading}\n\n{_grid(panel, table)}" for panel in shown.panels]
-    return found or [tricks_table(sheet, table) for sheet in shown.sheets] or [_flat(table)]
+    found += [panel_table(panel, table) for panel in shown.panels]
+    found = found or [tricks_table(sheet, table) for sheet in shown.sheets]
+    return found or [_flat(title, group, table) for title, group in comparable(table)]
 
 
-def _grid(panel: Panel, table: pd.DataFrame) -> str:
-    header = ["", *(_axis("T", temperature) for temperature in panel.temperatures)]
+def _flat(title: str, group: pd.DataFrame, table: pd.DataFrame) -> Table:
+    fields = with_weights(group, varying(group))
+    ranked = group.sort_values(["is_baseline", "selected_by"], ascending=False, kind="stable")
     rows = [
-        [_axis("α", alpha), *(cell_words(panel.cells.get((alpha, t)), usual(table)) for t in panel.temperatures)]
-        for alpha in panel.alphas
+        (*plain([role(cell), *words]), cell_words(cell, usual(table)), *plain([score_words(cell)]))
+        for cell, words in zip(ranked.itertuples(index=False), described(ranked, fields), strict=True)
     ]
-    return aligned([header, *rows])
-
-
-def _flat(table: pd.DataFrame) -> str:
-    fields = with_weights(table, varying(table))
-    selected_by = selection(table, short=True)
-    rows: list[list[str]] = [["", *fields, "test accuracy (gain)", selected_by]]
-    ranked = table.sort_values(["is_baseline", "selected_by"], ascending=False, kind="stable")
-    ranked_rows: list[Any] = list(ranked.itertuples(index=False))
-    for row, words in zip(ranked_rows, described(ranked, fields), strict=True):
-        score = ABSENT if pd.isna(row.selected_by) else percent(row.selected_by)
-        rows.append([role(row), *words, cell_words(row, usual(table)), score])
-    return aligned(rows)
-
-
-def _axis(symbol: str, place: Level) -> str:
-    return f"no {symbol}" if place.text == ABSENT else f"{symbol}={place.text}"
-
-
-def _unfinished(table: pd.DataFrame) -> str:
-    counts = {name: int(table[f"n_{name}"].sum()) for name in ("failed", "stopped", "unfinished")}
-    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return words or ("none was begun" if table.empty else "none has a test accuracy")
+    header = ("", *fields, "test accuracy (gain)", selects(group))
+    return Table(title, header, tuple(rows), tidy(ranked))
 
 
 def _errors(runs: pd.DataFrame) -> str:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.stats.cells import BLOCK, COMPARABLE, Gain, paired
-from analysis.tables.grid import ABSENT, described, heading, percent, usual, varying, word
-from analysis.tables.words import accuracy_words, aligned, gain_words
+from analysis.tables.grid import ABSENT, comparable, described, heading, usual, varying, word
+from analysis.tables.table import Entry, Table, plain
+from analysis.tables.tidy import frame, tidy
+from analysis.tables.words import accuracy_words, gain_words, score_words
 
 # The words of fields that do nothing: of two recipes, the one with more of these is the plain one.
 OFF = {
@@ -54,41 +56,34 @@ def sheets(table: pd.DataFrame) -> list[Sheet]:
     """
     if not set(varying(table)) & set(RECIPE):
         return []
-    groups = [group for _, group in table.groupby([*COMPARABLE], dropna=False, sort=True)]
-    found = [_sheet(group, table) for group in groups]
+    found = [_sheet(text, group, table) for text, group in comparable(table)]
     return [sheet for sheet in found if sheet] if all(found) else []
 
 
-def tricks_table(sheet: Sheet, table: pd.DataFrame) -> str:
-    """The sheet as Markdown: per arm test and validation accuracy, what the trick gained and what distillation did."""
+def tricks_table(sheet: Sheet, table: pd.DataFrame) -> Table:
+    """Per arm test and validation accuracy, what the trick gained and what distillation did."""
     distilled = [arm for arm in sheet.arms if arm != UNDISTILLED]
     held_out = any(cell.protocol != "published" for trick in sheet.tricks for cell in trick.cells.values())
     header = ["trick"]
     for arm in sheet.arms:
         gain = f"gain by {arm}" if len(distilled) > 1 else "gain by distillation"
         header += [arm, *(["validation"] if held_out else []), "gain by trick", *([gain] if arm in distilled else [])]
-    rows = [_line(sheet, trick, usual(table), held_out) for trick in sheet.tricks]
-    title = f"### {sheet.heading}\n\n" if sheet.heading else ""
-    return f"{title}Plain recipe: {sheet.plain}.\n\n{aligned([header, *rows])}"
+    rows = tuple(tuple(_line(sheet, trick, usual(table), held_out)) for trick in sheet.tricks)
+    cells = frame([cell for trick in sheet.tricks for cell in trick.cells.values()], table)
+    return Table(sheet.heading, tuple(header), rows, tidy(cells), (f"Plain recipe: {sheet.plain}.",))
 
 
-def _line(sheet: Sheet, trick: Trick, n: int, held_out: bool) -> list[str]:
-    words = [trick.name]
+def _line(sheet: Sheet, trick: Trick, n: int, held_out: bool) -> list[Entry]:
+    entries = plain([trick.name])
     for arm in sheet.arms:
         cell = trick.cells.get(arm)
         seeds = cell.n if cell is not None else 0
-        words += [accuracy_words(cell, n, []), *([_validation(cell)] if held_out else [])]
-        words.append(gain_words(sheet.gain(trick, arm), seeds))
-        if arm != UNDISTILLED:
-            words.append(gain_words(cell, seeds))
-    return words
+        gains = [gain_words(sheet.gain(trick, arm), seeds), *([gain_words(cell, seeds)] if arm != UNDISTILLED else [])]
+        entries += [accuracy_words(cell, n, []), *plain([score_words(cell)] if held_out else []), *plain(gains)]
+    return entries
 
 
-def _validation(cell: Any) -> str:
-    return ABSENT if cell is None or pd.isna(cell.selected_by) else percent(cell.selected_by)
-
-
-def _sheet(group: pd.DataFrame, table: pd.DataFrame) -> Sheet | None:
+def _sheet(text: str, group: pd.DataFrame, table: pd.DataFrame) -> Sheet | None:
     cells = list(group.itertuples(index=False))
     recipes = list(dict.fromkeys(map(_recipe, cells)))
     plain = _plain(recipes)
@@ -101,7 +96,7 @@ def _sheet(group: pd.DataFrame, table: pd.DataFrame) -> Sheet | None:
         for recipe in recipes
     ]
     tricks.sort(key=lambda trick: (trick.name != PLAIN, -_selected(trick)))
-    return Sheet(_heading(group, table), _described(recipes, plain), [UNDISTILLED, *arms], tricks)
+    return Sheet(text, _described(recipes, plain), [UNDISTILLED, *arms], tricks)
 
 
 def _recipe(cell: Any) -> Recipe:
@@ -157,11 +152,6 @@ def _arms(group: pd.DataFrame, table: pd.DataFrame) -> list[str]:
 def _said(fields: list[str], words: list[str]) -> tuple[list[str], list[str]]:
     pairs = [(name, text) for name, text in zip(fields, words, strict=True) if text != ABSENT]
     return [name for name, _ in pairs], [text for _, text in pairs]
-
-
-def _heading(group: pd.DataFrame, table: pd.DataFrame) -> str:
-    fields = [name for name in varying(table) if name in COMPARABLE]
-    return heading(fields, described(group, fields)[0])
 
 
 def _selected(trick: Trick) -> float:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import pandas as pd
 
 from analysis.tables.grid import ABSENT, absence, percent
+from analysis.tables.table import BEST, Entry
 
 
-def cell_words(cell: Any, n: int) -> str:
+def cell_words(cell: Any, n: int) -> Entry:
     """'84.36 ± 0.21 (+0.52 ± 0.31)'; its n where that is 1 or not the usual ``n``; what is missing, and why."""
     return accuracy_words(cell, n, [] if cell is None or pd.isna(cell.gain) else [gain_words(cell, cell.n)])
 
 
-def accuracy_words(cell: Any, n: int, notes: list[str]) -> str:
+def accuracy_words(cell: Any, n: int, notes: list[str]) -> Entry:
     """The same with ``notes`` in the place of the gain."""
     if cell is None or not cell.n:
-        return absence(cell) or ABSENT
+        return Entry(absence(cell) or ABSENT)
     notes = notes + ([f"n={cell.n}"] if cell.n != n or cell.n == 1 else [])
     words = f"{mean_words(cell)} ({', '.join(notes)})" if notes else mean_words(cell)
-    return ", ".join(filter(None, [f"**★ {words}**" if cell.best else words, absence(cell)]))
+    return Entry(", ".join(filter(None, [words, absence(cell)])), BEST if cell.best else "")
 
 
 def mean_words(cell: Any) -> str:
@@ -37,10 +39,40 @@ def gain_words(gain: Any, n: int) -> str:
     return percent(gain.gain, "+") + spread + pairs
 
 
-def aligned(rows: list[list[str]]) -> str:
-    """A Markdown table of ``rows``, the first its header, every column as wide as its widest cell."""
+def score_words(cell: Any) -> str:
+    """The mean of what selects, in per cent; '–' where it is missing."""
+    return ABSENT if cell is None or pd.isna(cell.selected_by) else percent(cell.selected_by)
+
+
+def interval_words(low: Any, high: Any) -> str:
+    """'-0.52 to +3.74' in points; '–' where it is unknown."""
+    return ABSENT if pd.isna(low) else f"{percent(low, '+')} to {percent(high, '+')}"
+
+
+def chance_words(p: Any) -> str:
+    """A p value: '0.031', '<0.001'; '–' where it is unknown."""
+    return ABSENT if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def unfinished(table: pd.DataFrame) -> str:
+    """'No run has finished: 1 failed, 2 stopped.'"""
+    counts = {name: int(table[f"n_{name}"].sum()) for name in ("failed", "stopped", "unfinished")}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"No run has finished: {words or ('none was begun' if table.empty else 'none has a test accuracy')}."
+
+
+def aligned(rows: list[list[str]], numbers: Container[int] = ()) -> str:
+    """A Markdown table of ``rows``, the first its header, every column as wide as its widest cell.
+
+    The columns ``numbers`` lie to the right.
+    """
     rows = [[word.replace("|", "\\|") for word in row] for row in rows]
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(word.ljust(w) for word, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    lines = ["| " + " | ".join(_padded(row, widths, numbers)) + " |" for row in rows]
+    rule = "|".join("-" * (width + 1) + (":" if i in numbers else "-") for i, width in enumerate(widths))
+    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
+
+
+def _padded(row: list[str], widths: list[int], numbers: Container[int]) -> list[str]:
+    pairs = enumerate(zip(row, widths, strict=True))
+    return [word.rjust(width) if i in numbers else word.ljust(width) for i, (word, width) in pairs]

@@ -56,6 +56,7 @@ class PlainRun:
             raise ValueError(f"method {spec.method} needs the teacher{'' if spec.live else chr(39) + 's logits'}")
         self.spec, self.inputs = spec, inputs
         self.history: list[Row] = []
+        self.teacher_classes: Tensor | None = None  # of the test images, int64 [N], where anybody knows them
         self.student = make_student(spec, inputs)
         example = inputs.as_input(inputs.images[:2])
         self.terms = make_terms(spec, self.student, teacher.network if teacher else None, example)
@@ -100,8 +101,10 @@ class PlainRun:
         trained = time.perf_counter() - began
         row = self._row(epoch, sums) | {"images_per_second": images / trained}
         for part in ("validation", "test"):
-            score = evaluate(self.student, self.inputs, part, spec.precision)
+            score = evaluate(self.student, self.inputs, part, spec.precision, self.teacher_classes)
             row |= {f"{part}_loss": score.loss, f"{part}_accuracy": score.accuracy}
+        if self.teacher_classes is not None:
+            row["teacher_agreement"] = score.agreement
         if not np.isfinite(row["test_loss"]):  # the last step's own harm, which no training loss has seen yet
             raise NumbersError(f"the loss became {row['test_loss']:g} at the end of epoch {epoch + 1}")
         if self.peer is not None:

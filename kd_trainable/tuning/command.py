@@ -49,6 +49,7 @@ class Asked:
     settings: Settings
     dry_run: bool
     command: str
+    question: str
 
 
 def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str]) -> Asked:
@@ -60,7 +61,7 @@ def parse(name: str, doc: str, presets: Mapping[str, Preset], argv: Sequence[str
     python = os.path.relpath(sys.executable) if sys.prefix != sys.base_prefix else "python"
     script = sys.argv[0] if os.path.basename(sys.argv[0]) == f"{name}.py" else f"sweeps/{name}.py"
     command = " ".join([python, os.path.relpath(script), *map(_quoted, again)])
-    return Asked(given.name or name, space, settings, given.dry_run, command)
+    return Asked(given.name or name, space, settings, given.dry_run, command, doc.strip())
 
 
 def _parser(name: str, doc: str, presets: Mapping[str, Preset]) -> Parser:
@@ -125,6 +126,12 @@ def _add_execution(parser: Parser) -> None:
     group.add_argument("--retries", metavar="N", help="for runs whose worker died (default: 3)")
     group.add_argument(
         "--address", metavar="ADDR", help="a Ray cluster: auto on its head, or host:port (default: this machine)"
+    )
+    group.add_argument(
+        "--log",
+        nargs="+",
+        metavar="NAME",
+        help="where runs are shown beside the tables: tensorboard (default), mlflow, wandb; or none",
     )
     group.add_argument("--rerun", action="store_true", help="run again what is done already")
     group.add_argument(

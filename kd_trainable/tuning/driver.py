@@ -19,21 +19,24 @@ from kd_trainable import logits, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import Row
-from kd_trainable.shards import passes
+from kd_trainable.shards import TEST, passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import results
 from kd_trainable.tuning.cluster import environment, gpus_per_trial
 from kd_trainable.tuning.conductor import Conductor
+from kd_trainable.tuning.live import Live
+from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done
 from kd_trainable.tuning.schedulers import SCHEDULERS
 from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.tuning.text import one_line
-from kd_trainable.tuning.trainable import DistillationTrial, Shared
+from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.tuning.view import View
 from kd_trainable.vocabulary import InputError, Pixels
 
@@ -73,11 +76,11 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
 
-def run(job: Job, conductor: Conductor) -> int:
+def run(job: Job, conductor: Conductor, book: Book) -> int:
     """Runs what the conductor has to hand out, in the connected cluster; returns the teacher passes it made."""
     settings, metric = job.settings, job.settings.metric(job.space)
     gpus = gpus_per_trial(settings)
-    shared = _share(job, gpus > 0)
+    shared = _share(job, gpus)
     total = _total(job, conductor)
     epochs = job.space.base.epochs
     scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
@@ -86,9 +89,11 @@ def run(job: Job, conductor: Conductor) -> int:
     with contextlib.ExitStack() as ending:
         for broker in brokers:
             ending.callback(ray.kill, broker)  # with the shards it holds: a session may see many sweeps
-        with environment(TUNE_ENVIRONMENT), aside, View(total, len(conductor.rows), epochs, metric, brokers) as view:
+        live = Live(job.name, job.storage, job.names.teacher or "", conductor, book)
+        view = View(total, len(conductor.rows), epochs, metric, brokers)
+        with environment(TUNE_ENVIRONMENT), aside, live, view:
             try:
-                _tuner(job, conductor, shared, gpus, view, total, scratch).fit()
+                _tuner(job, conductor, shared, gpus, [view, live], total, scratch).fit()
             finally:
                 job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
         _require_kept(job, conductor)
@@ -97,7 +102,7 @@ def run(job: Job, conductor: Conductor) -> int:
 
 
 def _tuner(
-    job: Job, conductor: Conductor, shared: Shared, gpus: float, view: View, total: int, scratch: str
+    job: Job, conductor: Conductor, shared: Shared, gpus: float, callbacks: list[Any], total: int, scratch: str
 ) -> tune.Tuner:
     settings = job.settings
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost run has its error in its row
@@ -119,24 +124,24 @@ def _tuner(
             storage_path=f"{job.storage.root}/scratch",
             storage_filesystem=job.storage.filesystem,
             failure_config=tune.FailureConfig(max_failures=settings.retries),
-            callbacks=[view],
+            callbacks=callbacks,
             verbose=0,
         ),
     )
 
 
-def _share(job: Job, gpu: bool) -> Shared:
+def _share(job: Job, gpus: float) -> Shared:
     """Puts data and teacher into the object store, once, and starts the broker of passes."""
-    found = job.teacher
+    found, pixels = job.teacher, job.space.kept_pixels()
     return Shared(
         storage=job.storage,
         data=ray.put(job.data),
         data_fingerprint=job.names.data,
         teacher=None if found is None else ray.put(found.arrays),
         card=None if found is None else found.card,
-        kept={} if found is None else {p: _keep(job, found, p) for p in job.space.kept_pixels()},
+        kept={} if found is None else {p: _keep(job, found, p) for p in pixels or [job.space.base.pixels]},
         threads=job.settings.cpus_per_trial,
-        gpu=gpu,
+        gpus=gpus,
         metric=job.settings.metric(job.space),
         every_epoch=job.settings.scheduler != "none",
         path=tuple(os.path.abspath(folder) for folder in sys.path),
@@ -144,12 +149,13 @@ def _share(job: Job, gpu: bool) -> Shared:
 
 
 def _keep(job: Job, found: Teacher, pixels: Pixels) -> Kept:
-    """Where the logits of one augmentation are kept, and the broker of its passes."""
+    """Where the logits of one augmentation are kept, and the broker of its passes, and of one over the test images."""
     base, folder = job.space.base, kept_folder(job.space, job.names, found.card, pixels)
+    learnt = pixels in job.space.kept_pixels()  # else all teachers run live, and what is kept is of the test images
     needed, table = passes(job.space.seeds, base.epochs, pixels, set(job.storage.names(folder)))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # not on a spot node
     lasting = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
-    broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, needed)
+    broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, [TEST, *(needed if learnt else [])])
     return Kept(broker, folder, table)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from kd_trainable.tuning.about import Origin
 from kd_trainable.tuning.command import Asked, Preset, parse
 from kd_trainable.tuning.flags import fail
 from kd_trainable.tuning.store import Storage
@@ -17,6 +18,7 @@ Finish = Callable[[str], str]
 """a sweep's folder -> the text of its table, after writing what it makes into that folder"""
 
 INTERRUPTED = 130
+SHOWN_BY_OTHERS = ("optuna.journal", "tensorboard")  # optuna-dashboard FILE, tensorboard --logdir FOLDER
 
 
 def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, argv: Sequence[str] | None = None) -> None:
@@ -49,7 +51,10 @@ def _sweep(asked: Asked) -> pd.DataFrame:
     from kd_trainable.tuning.sweep import run
 
     try:
-        return run(asked.name, asked.space, asked.settings, lambda line: print(line, file=sys.stderr, flush=True))
+        origin = Origin(asked.question, asked.command)
+        return run(
+            asked.name, asked.space, asked.settings, lambda line: print(line, file=sys.stderr, flush=True), origin
+        )
     except KeyboardInterrupt:
         print(f"\nstopped; nothing is lost. To go on: {asked.command}", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -61,7 +66,7 @@ def _report(asked: Asked, runs: pd.DataFrame) -> int:
     folder = f"sweeps/{asked.name}"
     print("\nwritten:")
     for file in storage.names(folder):
-        if file.endswith((".parquet", ".md", ".png")):
+        if file.endswith((".parquet", ".md", ".png")) or file in SHOWN_BY_OTHERS:
             print(f"  {storage.path(folder, file)}")
     bad = runs[~runs["status"].isin(["finished", "stopped"])]
     if len(bad):

@@ -67,13 +67,14 @@ class PassBroker:
 
     def done(self, holder: str, shard: Shard) -> None:
         """The holder has stored its shard."""
-        self.computed += 1
+        self.computed += not shard.test
         self.stored.add(shard.file)
         self.held.pop(shard, None)
 
     def counts(self) -> tuple[int, int, int]:
-        """(passes computed in this sweep, passes kept, passes needed)."""
-        return self.computed, sum(s.file in self.stored for s in self.needed), len(self.needed)
+        """(passes computed in this sweep, passes kept, passes needed), over the training split."""
+        needed = [shard for shard in self.needed if not shard.test]
+        return self.computed, sum(shard.file in self.stored for shard in needed), len(needed)
 
     def _keep(self, shard: Shard) -> bool:
         if shard in self.kept:

@@ -65,6 +65,7 @@ def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
         "test_accuracy_last": test[-1],
         "test_accuracy_best": max(test),
         "test_accuracy_at_best_validation": test[at] if at is not None else math.nan,
+        "teacher_agreement": history[-1].get("teacher_agreement"),
         "images_per_second": paces[len(paces) // 2],
     }
 
@@ -117,10 +118,14 @@ def _missing(value: Any) -> Any:
 
 
 def write_tables(
-    name: str, storage: Storage, runs: Mapping[str, RunSpec], found: Mapping[str, Mapping[str, Any]]
+    name: str, storage: Storage, runs: Mapping[str, RunSpec], found: Mapping[str, Mapping[str, Any]], teacher: str = ""
 ) -> pd.DataFrame:
-    """Makes runs.parquet and epochs.parquet of the sweep from its runs, those without a result included."""
-    rows = [found.get(n) or _unfinished(storage, n, spec) for n, spec in runs.items()]
+    """Makes runs.parquet and epochs.parquet of the sweep from its runs, those without a result included.
+
+    ``teacher``: the identity of the sweep's teacher; '' where it has none.
+    """
+    attempts = {n: RunFolder(storage, n).attempts() for n in runs if n not in found}
+    rows = [beside(teacher, found[n]) if n in found else unfinished(n, spec, attempts[n]) for n, spec in runs.items()]
     frame = runs_frame(rows)
     storage.write_json(f"sweeps/{name}/ids.json", list(runs))
     for file, table in (("runs", frame), ("epochs", epochs_frame(rows))):
@@ -130,11 +135,14 @@ def write_tables(
     return frame
 
 
-def _unfinished(storage: Storage, name: str, spec: RunSpec) -> dict[str, Any]:
-    return {
-        "spec_id": name,
-        "status": "unfinished",
-        "spec": spec.flat(),
-        "attempts": RunFolder(storage, name).attempts(),
-        "history": [],
-    }
+def beside(teacher: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The result without its agreement with another teacher: sweeps of different teachers share their baselines."""
+    if found.get("agreement_with", "") == teacher:
+        return found
+    history = [{k: v for k, v in row.items() if k != "teacher_agreement"} for row in found.get("history", [])]
+    return {**found, "teacher_agreement": None, "history": history}
+
+
+def unfinished(name: str, spec: RunSpec, attempts: int | None) -> dict[str, Any]:
+    """What is known of a run that has no result. ``attempts`` None: not known."""
+    return {"spec_id": name, "status": "unfinished", "spec": spec.flat(), "attempts": attempts, "history": []}

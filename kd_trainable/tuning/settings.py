@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kd_trainable.tuning.loggers import chosen, require_installed
 from kd_trainable.tuning.space import Space
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError, require_known
 
 SEARCHER_NAMES = ("grid", "random", "optuna")
@@ -20,7 +22,8 @@ class Settings:
     """``teacher``: a file, or None for the one that ``teacher_recipe`` (fields of RunSpec) trains and keeps.
 
     ``gpus_per_trial`` None: a quarter of a GPU where there is one. ``retries``: of runs that were lost (their worker
-    died), never of runs that failed. ``rerun``: forget what is done of this sweep first.
+    died), never of runs that failed. ``log``: where runs are shown beside the tables (loggers.LOGGERS), or none.
+    ``rerun``: forget what is done of this sweep first.
     """
 
     storage: str = "results"
@@ -37,6 +40,7 @@ class Settings:
     max_concurrent: int | None = None
     retries: int = 3
     address: str | None = None
+    log: str | Sequence[str] = ("tensorboard",)
     rerun: bool = False
 
     def __post_init__(self) -> None:
@@ -47,6 +51,7 @@ class Settings:
         if self.max_concurrent is not None:
             _whole("max_concurrent", self.max_concurrent, 1)
         self._samples()
+        chosen(self.log)
         if not str(self.storage):
             raise InputError("storage: '' is not allowed; must be a folder or a URI")
         gpus = self.gpus_per_trial
@@ -67,8 +72,14 @@ class Settings:
         if self.searcher != "grid" and self.num_samples is None:
             raise InputError(f"num_samples: missing; searcher {self.searcher} needs the number of cells to try")
 
+    @property
+    def loggers(self) -> tuple[str, ...]:
+        """The loggers that are asked for."""
+        return chosen(self.log)
+
     def check(self, space: Space) -> None:
         """Raises InputError where these settings cannot run this space."""
+        require_installed(self.loggers, Storage(self.storage))
         self.metric(space)
         epochs = space.base.epochs
         if self.scheduler == "asha" and epochs < 2:

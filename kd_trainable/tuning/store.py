@@ -178,9 +178,13 @@ class RunFolder:
                 yield content
 
     def finish(self, result: dict[str, Any], weights: bytes | None) -> None:
-        """Writes the weights and then the result, which makes the run ended; a finished one drops its checkpoints."""
+        """Writes the weights and then the result, which makes the run ended; a finished one drops its checkpoints.
+
+        The result gets the sha256 of the weights.
+        """
         if weights is not None:
             self.write("weights.safetensors", weights)
+            result = {**result, "weights_sha256": hashlib.sha256(weights).hexdigest()}
         self.write_json("result.json", result)
         if result["status"] == "finished":
             for name in self._checkpoints():

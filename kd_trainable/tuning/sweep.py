@@ -6,13 +6,15 @@ import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
+from kd_trainable.tuning.about import FROM_PYTHON, About, Origin
 from kd_trainable.tuning.ground import require_room, sole_driver
+from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import SEARCHERS, Proposer, study_key
 from kd_trainable.tuning.settings import Settings
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from kd_trainable.tuning.driver import Job
 
 Say = Callable[[str], None]
+
+
+class Beside(NamedTuple):
+    """What is written of a sweep beside its runs: sweep.json, and what its loggers show."""
+
+    about: About
+    book: Book
 
 
 def sweep(
@@ -81,17 +90,22 @@ def _schedule(name: str, value: list[Any]) -> bool:
     )
 
 
-def run(name: str, space: Space, settings: Settings, say: Say) -> pd.DataFrame:
+def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = FROM_PYTHON) -> pd.DataFrame:
     """``sweep`` for a space and settings."""
     require_name(name)
     standing = stand(space, settings)
     space = with_teacher(space, standing, settings)
-    runs = _all_done(name, space, settings, standing)
-    if runs is None:
-        runs = _run_missing(name, space, settings, standing, say)
-    else:
-        say(f"all {len(runs)} runs are done already; nothing to start")
-    return results.write_tables(name, standing.storage, runs, results_of(standing.storage, runs))
+    storage = standing.storage
+    with About(storage, name, origin) as about, Book(settings.loggers, storage, name, say) as book:
+        runs, teacher = _all_done(name, space, settings, standing), standing.names.teacher
+        if runs is None:
+            runs, teacher = _run_missing(name, space, settings, standing, Beside(about, book), say)
+        else:
+            say(f"all {len(runs)} runs are done already; nothing to start")
+            about.keep(space, settings, standing.card)
+        found = {n: results.beside(teacher or "", result) for n, result in results_of(storage, runs).items()}
+        book.complete(found)
+        return results.write_tables(name, storage, runs, found, teacher or "")
 
 
 def _all_done(name: str, space: Space, settings: Settings, standing: Standing) -> dict[str, RunSpec] | None:
@@ -146,7 +160,10 @@ def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> 
         say(passes.line())
 
 
-def _run_missing(name: str, space: Space, settings: Settings, standing: Standing, say: Say) -> dict[str, RunSpec]:
+def _run_missing(
+    name: str, space: Space, settings: Settings, standing: Standing, beside: Beside, say: Say
+) -> tuple[dict[str, RunSpec], str | None]:
+    """The sweep's runs, all ended, and the identity of the teacher that they had."""
     from kd_trainable.data.load import load
     from kd_trainable.tuning import driver
     from kd_trainable.tuning.checks import check_kept, check_networks, fetch_weights
@@ -176,19 +193,21 @@ def _run_missing(name: str, space: Space, settings: Settings, standing: Standing
             if found is not None:
                 kept = ((driver.kept_folder(space, names, found.card, p), p) for p in space.kept_pixels())
                 check_kept(standing.storage, kept, found, data, base.protocol, device, say)
-            return _run_job(driver.Job(name, space, settings, standing.storage, names, data, found), say)
+            job = driver.Job(name, space, settings, standing.storage, names, data, found)
+            return _run_job(job, beside, say), names.teacher
 
 
-def _run_job(job: Job, say: Say) -> dict[str, RunSpec]:
+def _run_job(job: Job, beside: Beside, say: Say) -> dict[str, RunSpec]:
     from kd_trainable.tuning import driver
     from kd_trainable.tuning.cluster import cluster
 
     job.storage.delete_folder("scratch" if job.storage.local else f"scratch/{job.name}")  # of a driver that was killed
     if job.settings.rerun:
         forget(job)
+    beside.about.begin(job.space, job.settings, None if job.teacher is None else job.teacher.card)
     with open_study(job.storage, job.name) as (journal, keep), cluster(job.settings):
         conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
-        made = driver.run(job, conductor)
+        made = driver.run(job, conductor, beside.book)
         if job.teacher is not None:
             say(f"teacher passes made and kept: {made}")
         return conductor.runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,3 +47,8 @@ def one_line(error: BaseException) -> str:
     if type(error).__name__ == "OutOfMemoryError":
         return f"out of GPU memory: fewer trials on a GPU (--gpus-per-trial) or a smaller --batch-size; {text}"
     return f"{type(error).__name__}: {text}"
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs have lost the user and password before their host: ``s3://KEY:SECRET@bucket``."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

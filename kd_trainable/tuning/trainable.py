@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 from ray import tune
@@ -18,39 +20,23 @@ from kd_trainable import logits, shards
 from kd_trainable import teacher as teachers
 from kd_trainable.data.inputs import Inputs, make_inputs, wants_channels_last
 from kd_trainable.engine import checkpoint
+from kd_trainable.engine.evaluate import latency
 from kd_trainable.engine.guides import LiveTeacher
 from kd_trainable.engine.plain import NumbersError, PlainRun
 from kd_trainable.engine.process import give_back_memory, prepare_process
 from kd_trainable.methods.controls import controlled
-from kd_trainable.models.build import count_parameters
-from kd_trainable.shards import Shard
+from kd_trainable.shards import TEST, Shard
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import passes, results
 from kd_trainable.tuning.passes import Kept
 from kd_trainable.tuning.resume import go_on
-from kd_trainable.tuning.store import Fenced, RunFolder, Storage
-from kd_trainable.tuning.text import device_name, one_line
+from kd_trainable.tuning.shared import Shared
+from kd_trainable.tuning.store import Fenced, RunFolder
+from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import Pixels
 
 CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints
 REPORT_S = 1.0  # without a scheduler, epochs shorter than this are reported together
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all trials of a sweep share: references into the object store, and how the sweep is run."""
-
-    storage: Storage
-    data: ray.ObjectRef
-    data_fingerprint: str
-    teacher: ray.ObjectRef | None
-    card: teachers.Card | None
-    kept: Mapping[Pixels, Kept]
-    threads: int
-    gpu: bool
-    metric: str
-    every_epoch: bool  # a scheduler wants to hear of each
-    path: tuple[str, ...] = ()  # where the driver finds a person's own modules, so that trials find them too
 
 
 class DistillationTrial(tune.Trainable):
@@ -60,7 +46,7 @@ class DistillationTrial(tune.Trainable):
         self.shared = shared["shared"]
         sys.path += [folder for folder in self.shared.path if folder not in sys.path]
         prepare_process(self.shared.threads)
-        self.device = torch.device("cuda" if self.shared.gpu else "cpu")
+        self.device = self.shared.device
         self.data = ray.get(self.shared.data)
         self._inputs: dict[str, Inputs] = {}
         self._module: torch.nn.Module | None = None
@@ -107,7 +93,7 @@ class DistillationTrial(tune.Trainable):
         self.spec_id = config["spec_id"]
         self.spec = RunSpec(**{k: v for k, v in config.items() if k != "spec_id"})
         self.run: PlainRun | None = None
-        self.attempt, self.resumed_epoch = 0, 0
+        self.attempt, self.resumed_epoch, self.reported = 0, 0, 0
         self.facts = {"train_seconds": 0.0, "teacher_seconds": 0.0}
         self.save_seconds, self.saved_at = 0.0, time.perf_counter()
 
@@ -128,10 +114,10 @@ class DistillationTrial(tune.Trainable):
         targets = self._targets if self.spec.taught and not self.spec.live else None
         live = LiveTeacher(self._teacher(), self._inputs_for(None)) if self.spec.live else None
         if live:
-            self._require_unchanged()
+            self.shared.require_unchanged()
         run = PlainRun(self.spec, self._inputs_for(self.spec.normalization), targets, live)
-        self.facts = {**go_on(run, self.folder, self.facts), **self._circumstances()}
-        self.facts["parameters"] = count_parameters(run.student)
+        self.facts = {**go_on(run, self.folder, self.facts), **self.shared.circumstances(run)}
+        self._set_beside_teacher(run)
         self.resumed_epoch = len(run.history)
         self.run = run
 
@@ -152,14 +138,43 @@ class DistillationTrial(tune.Trainable):
         spec, kept = self.spec, self.shared.kept.get(self.spec.pixels)
         if kept is None:  # pixels that a searcher drew from a range: nobody else will see the same
             began = time.perf_counter()
-            own = torch.from_numpy(self._compute_pass(Shard(spec.seed, epoch), lambda: None))
+            own = torch.from_numpy(self._compute_pass(spec.pixels, Shard(spec.seed, epoch), lambda: None))
             self.facts["teacher_seconds"] += time.perf_counter() - began
             return controlled(own, spec.control, spec.seed)
         wanted = shards.shards_of(spec.seed, epoch, spec.pixels, kept.table)
-        fetched, seconds = passes.fetch(kept.broker, self.spec_id, wanted, self._compute_pass, self._store_pass)
-        self.facts["teacher_seconds"] += seconds
-        own = logits.of_epoch(fetched, spec.seed, epoch, spec.pixels, kept.table)
+        own = logits.of_epoch(self._fetch(spec.pixels, wanted), spec.seed, epoch, spec.pixels, kept.table)
         return controlled(own, spec.control, spec.seed)
+
+    def _fetch(self, pixels: Pixels, wanted: Sequence[Shard]) -> dict[Shard, np.ndarray]:
+        """Kept shards of these pixels, computing what is missing."""
+        kept = self.shared.kept[pixels]
+        compute, store = partial(self._compute_pass, pixels), partial(self._store_pass, kept)
+        fetched, seconds = passes.fetch(kept.broker, self.spec_id, wanted, compute, store)
+        self.facts["teacher_seconds"] += seconds
+        return fetched
+
+    def _set_beside_teacher(self, run: PlainRun) -> None:
+        """Has the student's classes of the test images compared with the teacher's, also where it does not teach.
+
+        An undistilled run may have begun in the sweep of another teacher: what it has of that one is dropped.
+        """
+        classes = self._teacher_classes()
+        run.teacher_classes = classes
+        teacher = self.shared.card.identity if self.shared.card and classes is not None else ""
+        if self.facts.get("agreement_with", "") != teacher:
+            for row in run.history:
+                row.pop("teacher_agreement", None)
+        self.facts["agreement_with"] = teacher
+
+    def _teacher_classes(self) -> torch.Tensor | None:
+        """The teacher's classes of the test images, by its kept logits, so that all runs compare with the same."""
+        if self.shared.card is None or not self.shared.kept:
+            return None
+        try:
+            found = self._fetch(next(iter(self.shared.kept)), [TEST])[TEST]
+        except ValueError:  # logits that float16 cannot hold: a run that does not learn from them can do without
+            return None
+        return torch.from_numpy(found.argmax(1)).to(self.device)  # numpy's: of equal logits the first, on all devices
 
     def _teacher(self) -> torch.nn.Module:
         """The teacher on this trial's device, made once an actor."""
@@ -168,20 +183,14 @@ class DistillationTrial(tune.Trainable):
             self._module = teachers.rebuild(self.shared.card, ray.get(self.shared.teacher)).to(self.device)
         return self._module
 
-    def _require_unchanged(self) -> None:
-        card = self.shared.card
-        if card is not None and teachers.fingerprint(ray.get(self.shared.teacher)) != card.fingerprint:
-            raise RuntimeError("the teacher's weights in the object store have changed")
-
-    def _compute_pass(self, shard: Shard, beat: Any) -> Any:
-        computed = logits.compute(self._teacher(), self._inputs_for(None), self.spec.pixels, shard, beat)
-        self._require_unchanged()
+    def _compute_pass(self, pixels: Pixels, shard: Shard, beat: Any) -> np.ndarray:
+        computed = logits.compute(self._teacher(), self._inputs_for(None), pixels, shard, beat)
+        self.shared.require_unchanged()
         give_back_memory()
         return computed
 
-    def _store_pass(self, shard: Shard, computed: Any) -> None:
-        folder = self.shared.kept[self.spec.pixels].folder
-        self.shared.storage.write(f"{folder}/{shard.file}", shards.encode(computed))
+    def _store_pass(self, kept: Kept, shard: Shard, computed: np.ndarray) -> None:
+        self.shared.storage.write(f"{kept.folder}/{shard.file}", shards.encode(computed))
 
     def _inputs_for(self, normalization: str | None) -> Inputs:
         """The data as the student sees it; with None, as the teacher does: in its own normalisation and float32.
@@ -198,22 +207,14 @@ class DistillationTrial(tune.Trainable):
         layout = wants_channels_last(self.device, precision)
         return replace(self._inputs[protocol], mean=mean, std=std, channels_last=layout)
 
-    def _circumstances(self) -> dict[str, Any]:
-        """What a row says of where and under whom a run ran; checkpoints carry it."""
-        card = self.shared.card if self.spec.taught else None
-        return {
-            "device": device_name(self.device),
-            "threads": self.shared.threads,
-            "data_fingerprint": self.shared.data_fingerprint,
-            "teacher_fingerprint": card.fingerprint if card else "",
-            "teacher_saw_validation": card.saw_validation() if card else "",
-        }
-
     def _end(self, status: str, error: str = "", kind: str = "") -> None:
         run = self.run
         ending = results.Ending(status, error, kind)
         circumstances = {**self.facts, "attempts": self.attempt}
-        weights = checkpoint.student_weights(run) if run and status == "finished" else None
+        weights = None
+        if run and status == "finished":
+            weights = checkpoint.student_weights(run)
+            circumstances["latency_seconds"] = latency(run.student, run.inputs, self.spec.precision)
         history = run.history if run else []
         self.folder.finish(results.result(self.spec_id, self.spec, ending, history, circumstances), weights)
 
@@ -232,11 +233,13 @@ class DistillationTrial(tune.Trainable):
     def _report(self, status: str, error: str = "") -> dict[str, Any]:
         history = self.run.history if self.run else []
         last = history[-1] if history else {}
+        rows, self.reported = history[self.reported :], len(history)
         return {
             "spec_id": self.spec_id,
             "status": status,
             "error": error,
             "epoch": int(last.get("epoch", 0)),
+            "rows": rows,
             "resumed_epoch": self.resumed_epoch,
             "resumed_values": [row[self.shared.metric] for row in history[: self.resumed_epoch]],
             "validation_accuracy": last.get("validation_accuracy", float("nan")),

@@ -98,3 +98,11 @@ def test_nan_accuracy_is_no_result() -> None:
     frame = runs_frame(rows)
     assert pd.isna(frame["test_accuracy_last"].iloc[-1])
     assert answers(frame)[""][0].startswith("The best setting, chosen by validation, is temperature 9")
+
+
+def test_controls_are_no_settings() -> None:
+    """They neither compete nor name the best one."""
+    shuffled = [{**row, "control": "shuffled-teacher"} for row in sweep(-0.05) if row.get("method") != "none"]
+    first, second, _ = answers(runs_frame([*sweep(0.05), *shuffled]))[""]
+    assert "is temperature 9: " in first
+    assert second.startswith("Of 3 settings")

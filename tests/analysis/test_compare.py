@@ -188,7 +188,7 @@ def test_as_a_script_and_as_a_module_without_torch(tmp_path: Path, way: list[str
     [
         (lambda path: None, "no such folder; give RESULTS, or a sweep's"),
         (lambda path: path.mkdir(), "no results; there is neither runs.parquet nor sweeps/NAME/runs.parquet in it"),
-        (lambda path: path.write_text("x"), "no such folder"),
+        (lambda path: path.write_text("x"), "not a folder; give RESULTS, or a sweep's"),
         (lambda path: (path.mkdir(), (path / "runs.parquet").write_bytes(b"PAR1")), "cannot be read, damaged"),
     ],
 )

@@ -1,8 +1,10 @@
-"""A sweep's folder read back with its types, and one clear line for each thing that can be wrong with it."""
+"""Folders of sweeps read back with their types: one row a run however many list it, also while one is writing."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,14 +20,30 @@ from kd_trainable.vocabulary import InputError
 def folder(tmp_path: Path) -> Path:
     failed = run(status="failed", error="loss is NaN at epoch 2", temperature=None)
     runs_frame([run(0.8), failed]).to_parquet(tmp_path / "runs.parquet")
-    epochs_frame([{"spec_id": "a", "epoch": 1, "test_accuracy": 0.5}]).to_parquet(tmp_path / "epochs.parquet")
+    epochs_frame([{"spec_id": "run0", "epoch": 1, "test_accuracy": 0.5}]).to_parquet(tmp_path / "epochs.parquet")
     return tmp_path
 
 
+def write(sweep: Path, rows: list[dict[str, Any]], epochs: dict[str, int] | None = None) -> Path:
+    """A sweep's folder with these runs, and so many epochs of each of these."""
+    sweep.mkdir(parents=True, exist_ok=True)
+    runs_frame(rows).to_parquet(sweep / "runs.parquet")
+    if epochs is not None:
+        each = [{"spec_id": name, "epoch": epoch + 1} for name, count in epochs.items() for epoch in range(count)]
+        epochs_frame(each).to_parquet(sweep / "epochs.parquet")
+    return sweep
+
+
 def test_runs_and_epochs_come_back_typed_and_in_order(folder: Path) -> None:
-    for frame, columns in ((frames.runs(folder), RUN_COLUMNS), (frames.epochs(folder), EPOCH_COLUMNS)):
-        assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {c.name: c.dtype for c in columns}
-        assert list(frame) == [column.name for column in columns]
+    of_runs = {c.name: c.dtype for c in RUN_COLUMNS} | {"sweep": "string"}
+    for frame, columns in (
+        (frames.runs(folder), of_runs),
+        (frames.epochs(folder), {c.name: c.dtype for c in EPOCH_COLUMNS}),
+    ):
+        assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == columns
+        assert list(frame) == list(columns)
+        assert len(frame)
+    assert frames.runs(folder)["sweep"].tolist() == [folder.name] * 2
     failed = frames.runs(folder).iloc[1]
     assert (failed["error"], failed["temperature"]) == ("loss is NaN at epoch 2", pd.NA)
 
@@ -61,40 +79,111 @@ def test_a_folder_without_results(tmp_path: Path, name: str, said: str) -> None:
         frames.sweeps(tmp_path / name)
 
 
-def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere/runs\.parquet: no such folder"):
-        frames.runs(tmp_path / "nowhere")
-
-
-def test_no_runs(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"runs\.parquet: no such file"):
-        frames.runs(tmp_path)
-
-
 def test_a_uri_of_an_unknown_kind() -> None:
     with pytest.raises(InputError, match="carrier-pigeon://loft: cannot be opened"):
         frames.runs("carrier-pigeon://loft")
 
 
-def test_missing_columns_are_named(folder: Path) -> None:
-    runs_frame([run(0.8)]).drop(columns=["seed", "protocol"]).to_parquet(folder / "runs.parquet")
-    with pytest.raises(InputError, match=r"runs\.parquet: missing columns: protocol, seed: another version"):
-        frames.runs(folder)
+def test_a_whole_results_folder_is_read_and_each_run_says_its_sweep(tmp_path: Path) -> None:
+    write(tmp_path / "sweeps" / "one", [run(0.8, spec_id="a")], {"a": 2})
+    write(tmp_path / "sweeps" / "two", [run(0.9, spec_id="b")], {"b": 3})
+    runs, epochs = frames.runs(tmp_path), frames.epochs(tmp_path)
+    assert dict(zip(runs["spec_id"], runs["sweep"], strict=True)) == {"a": "one", "b": "two"}
+    assert epochs["spec_id"].value_counts().to_dict() == {"a": 2, "b": 3}
 
 
-@pytest.mark.parametrize("keep", [0, 10, 2000])
-def test_a_half_written_file(folder: Path, keep: int) -> None:
-    whole = (folder / "runs.parquet").read_bytes()
-    (folder / "runs.parquet").write_bytes(whole[:keep])
-    with pytest.raises(InputError, match=r"runs\.parquet: cannot be read") as caught:
-        frames.runs(folder)
-    assert "\n" not in str(caught.value)
+def test_several_folders_are_read_and_one_that_is_given_twice_once(tmp_path: Path) -> None:
+    one = write(tmp_path / "here" / "sweeps" / "one", [run(0.8, spec_id="a")], {"a": 2})
+    two = write(tmp_path / "there" / "two", [run(0.9, spec_id="b")], {"b": 1})
+    runs = frames.runs(tmp_path / "here", f"{one}/", one.as_uri(), two)
+    assert (runs["spec_id"].tolist(), runs["sweep"].tolist()) == (["a", "b"], ["one", "two"])
+    assert len(frames.epochs(tmp_path / "here", one.as_uri(), two)) == 3
+    with pytest.raises(InputError, match="no folder was given"):
+        frames.runs()
 
 
-def test_a_column_of_the_wrong_type_is_named(folder: Path) -> None:
-    runs_frame([run(0.8)]).astype({"epochs": "string"}).assign(epochs="many").to_parquet(folder / "runs.parquet")
-    with pytest.raises(InputError, match="column epochs is not Int64"):
-        frames.runs(folder)
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"status": "running", "epochs_run": 30}, {"status": "finished", "epochs_run": 12}),
+        ({"status": "failed", "epochs_run": None}, {"status": "stopped", "epochs_run": 1}),
+        ({"status": "running", "epochs_run": 3}, {"status": "running", "epochs_run": 4}),
+        ({"status": None, "epochs_run": 9}, {"status": "finished", "epochs_run": None}),
+    ],
+)
+def test_of_two_rows_of_one_run_the_one_that_is_further_counts(
+    tmp_path: Path, less: dict[str, Any], more: dict[str, Any], swapped: bool
+) -> None:
+    names = ["two", "one"] if swapped else ["one", "two"]
+    for name, fields in zip(names, (less, more), strict=True):
+        write(tmp_path / "sweeps" / name, [run(0.8, spec_id="a", **fields)])
+    runs = frames.runs(tmp_path)
+    assert runs["sweep"].tolist() == ["one, two"]
+    expected = runs_frame([run(0.8, spec_id="a", **more)])
+    pd.testing.assert_frame_equal(runs.drop(columns="sweep"), expected)
+
+
+def test_of_two_tables_epochs_are_from_the_one_that_has_most(tmp_path: Path) -> None:
+    write(tmp_path / "sweeps" / "one", [run(0.8, spec_id="a"), run(0.8, spec_id="b")], {"a": 2, "b": 5})
+    write(tmp_path / "sweeps" / "two", [run(0.8, spec_id="a"), run(0.8, spec_id="b")], {"a": 4, "b": 1})
+    epochs = frames.epochs(tmp_path)
+    assert epochs.groupby("spec_id")["epoch"].agg(list).to_dict() == {"a": [1, 2, 3, 4], "b": [1, 2, 3, 4, 5]}
+
+
+def test_tables_of_two_moments_of_a_sweep_at_work_fit_together(tmp_path: Path) -> None:
+    sweep = write(
+        tmp_path / "sweeps" / "one", [run(status="running", spec_id="a"), run(spec_id="b")], {"a": 2, "new": 1}
+    )
+    assert set(frames.epochs(tmp_path)["spec_id"]) == {"a"}
+    (sweep / "epochs.parquet").unlink()
+    epochs = frames.epochs(tmp_path)
+    assert (len(epochs), [str(dtype) for dtype in epochs.dtypes]) == (0, [c.dtype for c in EPOCH_COLUMNS])
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, tries = frames._table, []
+
+    def vanishing(files: fs.FileSystem, path: str) -> pd.DataFrame | None:
+        tries.append(path)
+        if len(tries) == 1:
+            raise FileNotFoundError(path)
+        return read(files, path)
+
+    monkeypatch.setattr(frames, "_table", vanishing)
+    monkeypatch.setattr(frames, "RETRY_S", 0.0)
+    assert (len(frames.runs(folder)), len(tries)) == (2, 2)
+
+
+def test_an_empty_table_is_no_runs(tmp_path: Path) -> None:
+    write(tmp_path, [], {})
+    assert (len(frames.runs(tmp_path)), len(frames.epochs(tmp_path))) == (0, 0)
+    write(tmp_path / "sweeps" / "one", [], {})
+    write(tmp_path / "sweeps" / "two", [run(0.8, spec_id="a")], {"a": 1})
+    assert len(frames.runs(tmp_path / "sweeps" / "one", tmp_path / "sweeps" / "two")) == 1
+
+
+def test_what_a_sweep_says_of_itself(folder: Path) -> None:
+    assert frames.about(folder) == {}
+    (folder / "sweep.json").write_text('{"sweep_format": 1, "name": "mine", "teacher": {"test_accuracy": NaN}}')
+    said = {"sweep_format": 1, "name": "mine", "teacher": {"test_accuracy": None}}
+    assert frames.about(f"{folder}/") == frames.about(folder.as_uri()) == said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "cannot be read, damaged or half written"),
+        ('{"sweep_format": 1, "na', "cannot be read, damaged or half written"),
+        ("[1, 2]", r"sweep_format is \[1, 2\]; this version reads 1"),
+        ("{}", "sweep_format is None; this version reads 1"),
+        (json.dumps({"sweep_format": 2}), "sweep_format is 2; this version reads 1"),
+    ],
+)
+def test_a_damaged_sweep_json_is_named(folder: Path, content: str, said: str) -> None:
+    (folder / "sweep.json").write_text(content)
+    with pytest.raises(InputError, match=rf"{folder.name}/sweep\.json: {said}"):
+        frames.about(folder)
 
 
 def test_a_local_write_that_fails_leaves_the_old_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

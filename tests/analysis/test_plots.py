@@ -15,7 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from analysis.plots.heatmap import heatmap, save
+from analysis.plots.heatmap import heatmap
+from analysis.plots.paper import save
 from analysis.plots.ranking import ranking
 
 
@@ -141,7 +142,7 @@ def test_without_a_grid_cells_are_ranked_below_the_baselines() -> None:
     figure = ranking(runs_frame(rows))
     (ax,) = figure.axes
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert labels == ["baseline lr 0.1", "baseline lr 0.01", "lr 0.1", "lr 0.01"]
+    assert labels == ["baseline, lr 0.1", "baseline, lr 0.01", "lr 0.1", "lr 0.01"]
     ((star, where),) = [(text.get_text(), text.xy) for text in ax.texts]
     assert (star, where) == ("★", (pytest.approx(80.0), 2))
     assert "Mean test accuracy of every cell, last epoch" in all_text(figure)
@@ -154,7 +155,7 @@ def test_a_ranking_of_long_names_fits_its_paper(tmp_path: Path) -> None:
     """A name is wrapped, the paper grows with it, and the star stays on it."""
     schedules, optimizers = ("multistep", "one_cycle", "plateau", "constant", "step"), ("adadelta", "sgd")
     rows = [
-        f(0.1 + i / 50, 0.1 + i / 50, optimizer=o, schedule=s, student="torchvision:" + o * 4, init="xavier" + s)
+        f(0.1 + i / 50, 0.1 + i / 50, optimizer=o, schedule=s, teacher="torchvision:" + o * 4, init="xavier" + s)
         for i, (o, s) in enumerate((o, s) for o in optimizers for s in schedules)
         for f in (run, baseline)
     ]
@@ -217,7 +218,7 @@ def test_numbers_stay_inside_their_cells() -> None:
     rows = [baseline(0.8, 0.8, seed=seed) for seed in (0, 1)]
     rows += [row for seed in (0, 1) for row in grid(9, 5, ("kl", "mse"), noise=-0.6 + seed * 0.2, seed=seed)]
     figure = heatmap(runs_frame(rows))
-    assert "-49.90 ± 14.14\n30.10" in words(panels_of(figure)[0])
+    assert "-49.90 ± 14.14\n30.10 *" in words(panels_of(figure)[0])
     FigureCanvasAgg(figure).draw()
     for ax in panels_of(figure):
         across, down = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0)))

@@ -6,13 +6,32 @@ import pandas as pd
 import pytest
 from hand_made import baseline, cell, run, runs_frame
 
-from analysis.stats.cells import cells
+from analysis.stats.cells import cells, placed
 from analysis.tables.grid import varying
 
 
 def test_mean_and_sample_sd_over_seeds() -> None:
     row = cells(runs_frame([run(0.80, seed=0), run(0.82, seed=1), run(0.84, seed=2)])).iloc[0]
     assert (row["mean"], row["sd"], row["n"], row["seeds"]) == (pytest.approx(0.82), pytest.approx(0.02), 3, "0, 1, 2")
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    rows = [run(0.80 + seed / 50, alpha=0.1, seed=seed) for seed in range(3)]
+    rows += [run(0.80 + seed % 2 / 50, alpha=0.5, seed=seed) for seed in range(10)]
+    table = cells(runs_frame([*rows, run(0.8, alpha=0.9)]))
+    # t(0.975, 2) and t(0.975, 9) of a printed table
+    assert cell(table, alpha=0.1)["half_width"] == pytest.approx(4.302653 * 0.02 / 3**0.5)
+    assert cell(table, alpha=0.5)["half_width"] == pytest.approx(2.262157 * 0.01 * (10 / 9) ** 0.5 / 10**0.5)
+    assert cell(table, alpha=0.9)["half_width"] is pd.NA
+
+
+def test_a_run_is_placed_in_its_cell() -> None:
+    tests = [0.9, 0.7, 0.8, 0.6]
+    fields = [{}, {"temperature": None, "mode": "logit_mse"}, {"alpha": 0.1}, {"nesterov": None, "optimizer": "adam"}]
+    runs = runs_frame([run(test, **of) for test, of in zip(tests, fields, strict=True)] + [baseline(0.5)])
+    table = cells(runs)
+    found = placed(runs)
+    assert table.loc[found["cell"], "mean"].tolist() == found["test_accuracy_last"].tolist() == [*tests, 0.5]
 
 
 def test_one_seed_has_no_spread() -> None:

@@ -17,7 +17,12 @@ def test_table_and_picture_are_written_and_the_table_returned(tmp_path: Path) ->
     text = summarise(str(tmp_path))
     assert "82.00 (+2.00, n=1)" in text
     assert (tmp_path / "table.md").read_text() == text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["heatmap.png", "runs.parquet", "table.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "heatmap.png",
+        "optuna.journal",
+        "runs.parquet",
+        "table.md",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hand_made import baseline, run, runs_frame
+from hand_made import baseline, cell, run, runs_frame
 
+from analysis.stats.differences import differences
 from analysis.tables.overview import grid_table
 
 
@@ -35,20 +36,23 @@ def table_rows(text: str) -> list[list[str]]:
 def test_the_grid() -> None:
     assert table_rows(grid_table(runs_frame(grid()))) == [
         ["", "T=1", "T=2.5"],
-        ["α=0.1", "**★ 83.00 ± 2.83 (+2.00 ± 1.41)**", "90.00 ± 0.00 (+9.00 ± 1.41)"],
-        ["α=0.5", "81.00 ± 1.41 (+0.00 ± 0.00)", "79.50 ± 0.71 (-1.50 ± 0.71)"],
+        ["α=0.1", "**★ 83.00 ± 2.83 (+2.00 ± 1.41)**", "↑ 90.00 ± 0.00 (+9.00 ± 1.41)"],
+        ["α=0.5", "→ 81.00 ± 1.41 (+0.00 ± 0.00)", "79.50 ± 0.71 (-1.50 ± 0.71)"],
     ]
 
 
 def test_what_stands_above_the_grid() -> None:
     text = grid_table(runs_frame(grid()))
     assert "- Baseline, not distilled: validation 80.00, test 81.00 ± 1.41 (n=2, seeds 0, 1)\n" in text
+    best = cell(differences(runs_frame(grid())), alpha=0.1, temperature=1.0)
+    interval = f"{100 * best['family_low']:+.2f} to {100 * best['family_high']:+.2f} for all 4 cells at once"
     assert (
         "- ★ Best by validation: mode kl, alpha 0.1, temperature 1: validation 85.00, "
-        "test 83.00 ± 2.83 (+2.00 ± 1.41 over the baseline; n=2, seeds 0, 1)\n" in text
+        f"test 83.00 ± 2.83 (+2.00 over the baseline, 95 % interval {interval}; n=2, seeds 0, 1)\n" in text
     )
     assert "differences paired by seed; the second ± is their standard deviation." in text
     assert "selected by validation accuracy" in text
+    assert "↑ is the best of its column and → the best of its row, likewise." in text
     assert "Seeds 0, 1; dataset cifar10, student resnet8, teacher resnet18" in text
     assert "epochs 30, protocol holdout" in text
     assert "TEST SET" not in text
@@ -69,7 +73,16 @@ def test_selection_on_the_test_set_is_called_biased() -> None:
 def test_one_seed_says_so_and_shows_no_spread() -> None:
     text = grid_table(runs_frame([baseline(0.80, 0.8), run(0.82, 0.8)]))
     assert table_rows(text) == [["", "T=4"], ["α=0.5", "**★ 82.00 (+2.00, n=1)**"]]
-    assert "±" not in "".join(line for line in text.splitlines() if line.startswith(("|", "- ")))
+    assert "±" not in text
+    assert "one seed a cell (n=1), so that no spread is known" in text
+    assert "interval" not in text
+
+
+def test_a_lone_comparison_has_an_interval_of_its_own() -> None:
+    text = grid_table(runs_frame([*seeds_of(baseline, [0.80, 0.82, 0.83]), *seeds_of(run, [0.83, 0.84, 0.86])]))
+    assert (
+        "test 84.33 ± 1.53 (+2.67 over the baseline, 95 % interval +1.23 to +4.10; n=3" in text
+    )  # t(0.975, 2) = 4.3027
 
 
 def test_cells_that_gave_nothing_say_why() -> None:

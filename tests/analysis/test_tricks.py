@@ -11,7 +11,7 @@ from hand_made import baseline, run, runs_frame
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis.plots.dots import dots
-from analysis.plots.heatmap import save
+from analysis.plots.paper import save
 from analysis.stats.cells import cells
 from analysis.tables.overview import grid_table
 from analysis.tables.tricks import sheets

@@ -27,8 +27,9 @@ from kd_trainable.tuning.cluster import cluster
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names
 from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.trainable import DistillationTrial, Shared
+from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.vocabulary import Pixels
 
 EPOCHS, TARGET_MB = 3, 30
@@ -43,9 +44,9 @@ class Measured(DistillationTrial):
         inputs = super()._inputs_for(normalization)
         return inputs if normalization else replace(inputs, train=inputs.train[:PASS_IMAGES])
 
-    def _compute_pass(self, shard: Shard, beat: Any) -> np.ndarray:
-        super()._compute_pass(shard, beat)
-        return _drawn(shard)
+    def _compute_pass(self, pixels: Pixels, shard: Shard, beat: Any) -> np.ndarray:
+        computed = super()._compute_pass(pixels, shard, beat)
+        return computed if shard.test else _drawn(shard)
 
     def memory(self) -> dict[str, float]:
         """Private memory, and the part of it that is no file's."""
@@ -128,7 +129,7 @@ def _shared(storage: Storage, data: ImageData, card: Card | None, arrays: Any, k
         card=card,
         kept=kept,
         threads=1,
-        gpu=False,
+        gpus=0.0,
         metric="validation_accuracy",
         every_epoch=True,
     )

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "000": "loops:document_000",
     "overhead": "overhead:overhead",
     "memory": "memory:second_trial",
+    "analysis": "results_folder:analysis",
 }
 
 

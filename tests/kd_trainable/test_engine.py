@@ -127,7 +127,7 @@ def test_a_row_has_every_column_of_an_epoch() -> None:
     run = tiny.run_of(tiny.spec(epochs=1))
     heard: list[tuple[int, int]] = []
     row = run.step_epoch(lambda step, steps: heard.append((step, steps)))
-    of_others = {f"{name}_loss" for name in METHODS if not softened(name)} | {"peer_test_accuracy"}
+    of_others = {f"{name}_loss" for name in METHODS if not softened(name)} | {"peer_test_accuracy", "teacher_agreement"}
     assert {"spec_id", *row} | of_others == {column.name for column in EPOCH_COLUMNS}
     assert not row.keys() & of_others
     assert heard == [(step, 6) for step in range(1, 7)]  # 180 images in batches of 32

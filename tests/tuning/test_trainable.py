@@ -11,8 +11,9 @@ from short_runs import SHORT, files, history
 from kd_trainable.data.digits import digits
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import driver
+from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.store import RunFolder, Storage
-from kd_trainable.tuning.trainable import DistillationTrial, Shared
+from kd_trainable.tuning.trainable import DistillationTrial
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def shared(cluster: None, tmp_path: Path) -> Shared:
         card=None,
         kept={},
         threads=1,
-        gpu=False,
+        gpus=0.0,
         metric="validation_accuracy",
         every_epoch=True,
     )
@@ -76,6 +77,16 @@ def test_a_next_attempt_goes_on_from_the_newest_checkpoint(shared: Shared, tmp_p
     again = trial(shared)
     assert [epoch for _, epoch in to_the_end(again)] == [1, 2, 3]
     assert history(tmp_path, again.spec_id) == resumed
+
+
+def test_each_report_has_the_epochs_since_the_last_one(shared: Shared) -> None:
+    """The first one of an attempt has all that the run has: its driver may be a new one."""
+    first = trial(shared)
+    assert [[row["epoch"] for row in first.step()["rows"]] for _ in range(2)] == [[1], [2]]
+    second = trial(shared)
+    assert [row["epoch"] for row in second.step()["rows"]] == [1, 2, 3]
+    assert second.reset_config(config(shared, seed=1))
+    assert [row["epoch"] for row in second.step()["rows"]] == [1]
 
 
 def test_an_attempt_that_has_a_successor_ends_as_lost_and_writes_nothing_more(shared: Shared, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""Runs -> what each cell gained over its baseline, as a forest plot with both of its intervals."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.plots.look import BASELINE, COLOURS, SIZE, wrapped
+from analysis.plots.names import names
+from analysis.plots.paper import finished_cells, groups, label_figure, rows, sheet
+from analysis.stats.cells import far_off
+from analysis.stats.differences import compared
+from analysis.tables.grid import percent, usual
+
+SHOWN = 40  # cells in a panel; more do not fit a page, and the table has them all
+WIDE, LINE = 5.2, 0.09  # inches: the plot, and what a line has above its words
+REACH = 1.5  # times the span of the differences: how far intervals may stretch the scale
+LOOKS = {"distilled": (COLOURS[0], "o"), "control": (COLOURS[3], "s")}
+
+
+class Panel(NamedTuple):
+    """One axes: its heading, its cells from the top with their labels, and how many are left out."""
+
+    heading: str
+    cells: pd.DataFrame
+    labels: list[str]
+    left_out: int
+
+
+def differences(runs: pd.DataFrame) -> Figure:
+    """Difference to the baseline of every cell in points of test accuracy, the highest at the top.
+
+    Thick: the 95 % interval of this one difference; thin: the intervals that hold for all cells at once
+    (``stats.differences``). A panel for each student and budget. Raises ValueError if no run has finished, or no cell
+    has a baseline that has.
+    """
+    table = compared(finished_cells(runs))
+    if not table["difference"].notna().any():
+        raise ValueError("no finished cell has a finished baseline with a seed in common: there is no difference")
+    found = [_panel(heading, group) for heading, group in groups(table) if group["difference"].notna().any()]
+    _, words, tall = wrapped([label for panel in found for label in panel.labels])
+    lines = [len(panel.labels) for panel in found]
+    height = (tall + LINE) * sum(lines) + 0.85 * len(found) + 1.5
+    figure, axes = sheet(len(found), 1, WIDE + words, height, gridspec_kw={"height_ratios": lines}, sharex=True)
+    axes[0].set_xlim(*_limits(found))
+    for ax, panel in zip(axes, found, strict=True):
+        _draw(ax, panel)
+    axes[-1].set_xlabel("difference in test accuracy (percentage points)", fontsize=SIZE)
+    label_figure(
+        figure,
+        "Difference to the baseline in test accuracy, last epoch",
+        table,
+        "★",
+        _legend(found, axes[0].get_xlim()),
+    )
+    return figure
+
+
+def _panel(heading: str, group: pd.DataFrame) -> Panel:
+    cells = group[group["difference"].notna()].sort_values("difference", ascending=False, kind="stable")
+    name, n = names(group), usual(group)
+    control = (cells["control"].fillna("none") != "none").astype(bool)
+    shown = cells[cells["best"] | control | (~control).cumsum().le(SHOWN)]
+    labels = [_label(cell, name[cell.Index], n) for cell in rows(shown)]
+    return Panel(heading, shown, labels, len(cells) - len(shown))
+
+
+def _label(cell: Any, name: str, n: int) -> str:
+    own = "" if cell.pooled or pd.isna(cell.pooled) else " †"
+    return "★ " * bool(cell.best) + name + (f" (n={cell.n})" if cell.n != n else "") + own
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    labels, _, _ = wrapped(panel.labels)
+    ax.set_yticks(range(len(labels)), labels, fontsize=SIZE)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.axvline(0, color=BASELINE, linewidth=1.2, linestyle=(0, (5, 2)), zorder=1)
+    for y, cell in enumerate(rows(panel.cells)):
+        _line(ax, y, cell)
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_title(panel.heading, fontsize=SIZE + 1)
+
+
+def _line(ax: Axes, y: int, cell: Any) -> None:
+    colour, marker = LOOKS["control" if _is_control(cell) else "distilled"]
+    low, high = ax.get_xlim()
+    value = 100 * cell.difference
+    if not low <= value <= high:  # far off: at the edge, as a number
+        text, place, side = ("◂ {}", low, "left") if value < low else ("{} ▸", high, "right")
+        ax.text(place, y, text.format(percent(cell.difference, "+")), ha=side, va="center", fontsize=SIZE, color=colour)
+        return
+    for ends, width in (((cell.family_low, cell.family_high), 1.0), ((cell.low, cell.high), 4.0)):
+        if pd.notna(ends[0]):
+            ax.plot([100 * end for end in ends], [y, y], color=colour, linewidth=width, solid_capstyle="butt", zorder=2)
+    ax.plot(value, y, marker, color=colour, markeredgecolor="white", markersize=6, zorder=3)
+
+
+def _limits(found: list[Panel]) -> tuple[float, float]:
+    """All differences but those far off, and their intervals but for cells that stand alone, in one scale."""
+    cells = pd.concat([panel.cells[~far_off(panel.cells["difference"])] for panel in found])
+    low, high = _ends(cells, "difference", "difference")
+    low, high = min(-0.25, low), max(0.25, high)
+    room = REACH * (high - low)
+    pooled = cells[cells["family_low"].notna() & cells["pooled"]]
+    if len(pooled):
+        lowest, highest = _ends(pooled, "family_low", "family_high")
+        low, high = max(low - room, min(low, lowest)), min(high + room, max(high, highest))
+    margin = 0.05 * (high - low)
+    return low - margin, high + margin
+
+
+def _ends(cells: pd.DataFrame, low: str, high: str) -> tuple[float, float]:
+    return 100 * float(cells[low].min()), 100 * float(cells[high].max())
+
+
+def _is_control(cell: Any) -> bool:
+    return bool(pd.notna(cell.control) and cell.control != "none")
+
+
+def _legend(found: list[Panel], scale: tuple[float, float]) -> str:
+    """What stands below the picture."""
+    cells = pd.concat([panel.cells for panel in found])
+    if cells["low"].notna().any():
+        words = ["Thick: 95 % interval of this one difference; thin: of all that are compared at once (Dunnett type)."]
+        lowest, highest = _ends(cells, "family_low", "family_high")
+        words += ["Cut at the edge."] if lowest < scale[0] or highest > scale[1] else []
+    else:
+        words = ["No intervals: no spread between seeds is known."]
+    if (cells["pooled"] == False).fillna(False).any():  # noqa: E712 (three values)
+        words += ["†: spreads unlike the others, so stands on its own paired differences."]
+    if cells["control"].fillna("none").ne("none").any():
+        words += ["Squares: negative controls, a family of their own."]
+    left = sum(panel.left_out for panel in found)
+    words += [f"The {left} lowest others are left out."] if left else []
+    return " ".join(words)

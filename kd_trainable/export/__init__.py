@@ -1,0 +1,1 @@
+"""A trained student as files that load anywhere. No Ray."""
