@@ -60,7 +60,8 @@ def _gain(cell: Any, baseline: bool) -> str:
         return "; it shares no finished seed with the undistilled baseline, so what it gained is not known"
     said = f", {_points(cell.difference)} than the undistilled student"
     if pd.isna(cell.family_low):
-        return f"{said}; with a single seed that cannot be told from luck"
+        why = "with a single seed" if cell.n == 1 else "without any spread between seeds"
+        return f"{said}; {why} that cannot be told from luck"
     low, high = (percent(value, "+") for value in (cell.family_low, cell.family_high))
     shown = "a gain is shown" if cell.family_low > 0 else "a loss is shown" if cell.family_high < 0 else ""
     over = f"over all {cell.comparisons} settings at once " if cell.comparisons > 1 else ""

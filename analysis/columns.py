@@ -9,11 +9,12 @@ from kd_trainable.vocabulary import InputError
 
 NAMED = 4  # columns that a message names
 ROUNDING = 1e-6  # a mean of float32 may lie so far above 1
+NEVER_MISSING = ("spec_id", "seed")
 FRACTIONS = ("accuracy", "agreement")  # in the names of columns that are shares
 
 
 def checked(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """``typed``, of a table that a sweep wrote: it has all the columns and no other, and names every run.
+    """``typed``, of a table that a sweep wrote: it has all the columns and no other, and every run has a name and a seed.
 
     A column that this version does not know may tell runs apart that it would take for one cell. Raises InputError.
     """
@@ -21,9 +22,9 @@ def checked(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     if unknown:
         raise InputError(_another_version(_missing(frame, columns), unknown))
     found = typed(frame, columns)
-    nameless = int(found["spec_id"].isna().sum())
-    if nameless:
-        raise InputError(f"column spec_id is missing in {nameless} of {len(found)} rows: no table of a sweep's")
+    for name in (name for name in NEVER_MISSING if name in found):
+        if nameless := int(found[name].isna().sum()):
+            raise InputError(f"column {name} is missing in {nameless} of {len(found)} rows: no table of a sweep's")
     for column in columns:
         if any(word in column.name for word in FRACTIONS):
             _require_fraction(found[column.name])
