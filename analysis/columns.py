@@ -14,7 +14,7 @@ FRACTIONS = ("accuracy", "agreement")  # in the names of columns that are shares
 
 
 def checked(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """``typed``, of a table that a sweep wrote: it has all the columns and no other, and every run has a name and a seed.
+    """``typed``, of a table that a sweep wrote: all the columns and no other, and every run has a name and a seed.
 
     A column that this version does not know may tell runs apart that it would take for one cell. Raises InputError.
     """
