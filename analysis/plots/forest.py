@@ -17,6 +17,7 @@ from analysis.tables.grid import percent, usual
 
 SHOWN = 40  # cells in a panel; more do not fit a page, and the table has them all
 WIDE, LINE = 5.2, 0.09  # inches: the plot, and what a line has above its words
+UNLIKE = 4.0  # times the narrowest scale: beyond it panels have scales of their own
 REACH = 1.5  # times the span of the differences: how far intervals may stretch the scale
 LOOKS = {"distilled": (COLOURS[0], "o"), "control": (COLOURS[3], "s")}
 
@@ -44,18 +45,15 @@ def differences(runs: pd.DataFrame) -> Figure:
     _, words, tall = wrapped([label for panel in found for label in panel.labels])
     lines = [len(panel.labels) for panel in found]
     height = (tall + LINE) * sum(lines) + 0.85 * len(found) + 1.5
-    figure, axes = sheet(len(found), 1, WIDE + words, height, gridspec_kw={"height_ratios": lines}, sharex=True)
-    axes[0].set_xlim(*_limits(found))
-    for ax, panel in zip(axes, found, strict=True):
+    scales = _scales(found)
+    figure, axes = sheet(len(found), 1, WIDE + words, height, gridspec_kw={"height_ratios": lines})
+    for ax, panel, scale in zip(axes, found, scales, strict=True):
+        ax.set_xlim(*scale)
         _draw(ax, panel)
+        ax.tick_params(axis="x", labelbottom=ax is axes[-1] or len(set(scales)) > 1)
     axes[-1].set_xlabel("difference in test accuracy (percentage points)", fontsize=SIZE)
-    label_figure(
-        figure,
-        "Difference to the baseline in test accuracy, last epoch",
-        table,
-        "★",
-        _legend(found, axes[0].get_xlim()),
-    )
+    what = "Difference to the baseline in test accuracy, last epoch"
+    label_figure(figure, what, table, "★", _legend(found, scales))
     return figure
 
 
@@ -100,9 +98,18 @@ def _line(ax: Axes, y: int, cell: Any) -> None:
     ax.plot(value, y, marker, color=colour, markeredgecolor="white", markersize=6, zorder=3)
 
 
-def _limits(found: list[Panel]) -> tuple[float, float]:
-    """All differences but those far off, and their intervals but for cells that stand alone, in one scale."""
-    cells = pd.concat([panel.cells[~far_off(panel.cells["difference"])] for panel in found])
+def _scales(found: list[Panel]) -> list[tuple[float, float]]:
+    """One scale for all panels, unless the differences in some would be lost in that of others."""
+    own = [_limits(panel.cells) for panel in found]
+    spans = [high - low for low, high in own]
+    if max(spans) > UNLIKE * min(spans):
+        return own
+    return [(min(low for low, _ in own), max(high for _, high in own))] * len(found)
+
+
+def _limits(cells: pd.DataFrame) -> tuple[float, float]:
+    """All differences but those far off, and their intervals but for cells that stand alone."""
+    cells = cells[~far_off(cells["difference"])]
     low, high = _ends(cells, "difference", "difference")
     low, high = min(-0.25, low), max(0.25, high)
     room = REACH * (high - low)
@@ -114,6 +121,11 @@ def _limits(found: list[Panel]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _cut(panel: Panel, scale: tuple[float, float]) -> bool:
+    lowest, highest = _ends(panel.cells.dropna(subset="family_low"), "family_low", "family_high")
+    return lowest < scale[0] or highest > scale[1]
+
+
 def _ends(cells: pd.DataFrame, low: str, high: str) -> tuple[float, float]:
     return 100 * float(cells[low].min()), 100 * float(cells[high].max())
 
@@ -122,13 +134,12 @@ def _is_control(cell: Any) -> bool:
     return bool(pd.notna(cell.control) and cell.control != "none")
 
 
-def _legend(found: list[Panel], scale: tuple[float, float]) -> str:
+def _legend(found: list[Panel], scales: list[tuple[float, float]]) -> str:
     """What stands below the picture."""
     cells = pd.concat([panel.cells for panel in found])
     if cells["low"].notna().any():
         words = ["Thick: 95 % interval of this one difference; thin: of all that are compared at once (Dunnett type)."]
-        lowest, highest = _ends(cells, "family_low", "family_high")
-        words += ["Cut at the edge."] if lowest < scale[0] or highest > scale[1] else []
+        words += ["Cut at the edge."] if any(_cut(*pair) for pair in zip(found, scales, strict=True)) else []
     else:
         words = ["No intervals: no spread between seeds is known."]
     if (cells["pooled"] == False).fillna(False).any():  # noqa: E712 (three values)

@@ -17,7 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from analysis.plots.look import SIZE, SMALL
-from analysis.plots.paper import finished_cells, label_figure
+from analysis.plots.paper import finished_cells, groups, label_figure
 from analysis.stats.differences import compared
 from analysis.tables.grid import ABSENT, Panel, absence, panels, percent, usual
 
@@ -33,7 +33,7 @@ def heatmap(runs: pd.DataFrame) -> Figure:
     title says so. Raises ValueError if no run has finished, or alpha and temperature are no grid in these runs.
     """
     table = compared(finished_cells(runs))
-    grids = panels(table)
+    grids = _apart(table)
     if not drawable(grids):
         raise ValueError("no grid of alpha and temperature: see cells")
     return _grids(grids, table)
@@ -42,6 +42,17 @@ def heatmap(runs: pd.DataFrame) -> Figure:
 def drawable(grids: list[Panel]) -> bool:
     """Whether any cell of the panels has a finished run."""
     return any(cell.n for panel in grids for cell in panel.cells.values())
+
+
+def _apart(table: pd.DataFrame) -> list[Panel]:
+    """The panels of each data set, student, budget and protocol for themselves, and so named."""
+    found = [
+        panel._replace(heading=", ".join(filter(None, [heading, panel.heading])))
+        for heading, group in groups(table)
+        for panel in panels(group)
+    ]
+    swept = any(len(panel.cells) > 1 for panel in found)
+    return found if swept or len(found) == 1 else []
 
 
 def _grids(grids: list[Panel], table: pd.DataFrame) -> Figure:

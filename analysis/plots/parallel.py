@@ -164,10 +164,12 @@ def _accuracy(ax: Axes, place: int, colours: ScalarMappable, cells: pd.DataFrame
     baselines = [100 * float(mean) for mean in group.loc[group["is_baseline"] & (group["n"] > 0), "mean"]]
     if len(baselines) == 1:
         y = (min(max(baselines[0], low), high) - low) / (high - low)
-        ax.plot([place - 0.15, place], [y, y], color=BASELINE, linewidth=2, linestyle=(0, (2, 1)), zorder=5)
+        ax.plot([place - 0.15, place], [y, y], color=BASELINE, linewidth=2, linestyle=(0, (2, 1)), zorder=8)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
         text, at = f"baseline {baselines[0]:.2f}", (place - 0.15, y)
-        ax.annotate(text, at, (-2, 0), textcoords="offset points", ha="right", va="center", fontsize=SMALL, bbox=box)
+        ax.annotate(
+            text, at, (-2, 0), textcoords="offset points", ha="right", va="center", fontsize=SMALL, bbox=box, zorder=8
+        )
 
 
 def _legend(cells: pd.DataFrame, table: pd.DataFrame) -> str:

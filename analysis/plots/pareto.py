@@ -23,7 +23,7 @@ from analysis.tables.grid import described
 
 WIDE, TALL = 4.6, 3.9  # inches of a panel
 STEPS = 40  # points on a side of a step of the front, which names may not cover
-NEAR = 2.0  # times the span of the students: how far those without a teacher may stretch the scale
+NEAR = 10.0  # points, or twice the span of the students: how far those without a teacher may stretch the scale
 ROOM = 2.0  # the x axis beyond the cheapest and the dearest, as a factor
 
 
@@ -120,7 +120,7 @@ def _along(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _scales(ax: Axes, students: pd.DataFrame, panel: Panel) -> None:
     low, high = limits(rows(students))
     without = 100 * students["without_teacher"].dropna().astype(float)
-    room = NEAR * max(high - low, 1.0)
+    room = max(2 * (high - low), NEAR)
     near = without[without.between(low - room, high + room)]
     ax.set(xscale="log", xlim=(students["at"].min() / ROOM, students["at"].max() * ROOM))
     ax.set_ylim(min([low, *(near - 0.04 * (high - low))]), max([high, *(near + 0.04 * (high - low))]))

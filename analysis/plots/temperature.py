@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,23 +15,24 @@ from matplotlib.lines import Line2D
 from analysis.plots.axes import at_edges, band, dodged, interval, limits, note, place_ticks, seed_values, star
 from analysis.plots.look import BASELINE, INTERVAL_FROM, SIZE, style
 from analysis.plots.names import phrase
-from analysis.plots.paper import finished_cells, label_figure, name_lines, sheet
-from analysis.stats.cells import BLOCK, COMPARABLE
+from analysis.plots.paper import finished_cells, groups, label_figure, name_lines, rows, sheet
+from analysis.stats.cells import BLOCK
 from analysis.stats.curves import temperature_curves as curves_of
 from analysis.tables.grid import described, usual, varying
 
 WIDE, TALL = 3.7, 3.1  # inches of a panel
 DODGE = 0.013  # of the axis: bars of several lines at one temperature stand side by side
 ACROSS = 3  # panels, unless they are modes
+LETTERS = 44  # of a line of a heading
 
 
 class Panel(NamedTuple):
-    """One axes: its heading, the cells of its lines by words, the cell of its baseline, and whose scale it has."""
+    """One axes: its heading, the cells of its lines by words, the cell of its baseline, and the cells it is beside."""
 
     heading: str
     lines: dict[str, list[Any]]
     baseline: Any
-    comparable: tuple[Any, ...]
+    compared: pd.DataFrame
 
 
 def temperature_curves(runs: pd.DataFrame) -> Figure:
@@ -42,21 +44,28 @@ def temperature_curves(runs: pd.DataFrame) -> Figure:
     """
     table = finished_cells(runs)
     curves = curves_of(runs)
-    if not curves["curve"].duplicated().any():
+    curves = curves[curves["curve"].duplicated(keep=False)]
+    if curves.empty:
         raise ValueError("the temperature was not swept: no two finished cells differ in nothing but T")
-    fields, line_fields = _fields(table)
-    found = list(_panels(table, curves["cell"], fields, line_fields))
-    figure, axes = _frame(found, table["mode"].nunique() if "mode" in fields else 1)
-    words = list(dict.fromkeys(line for panel in found for line in panel.lines))
+    found = [
+        panel
+        for heading, group in groups(table)
+        if group.index.isin(curves["cell"]).any()
+        for panel in _panels(heading, group, group.index.isin(curves["cell"]))
+    ]
+    figure, axes = _frame(found, table.loc[curves["cell"], "mode"].nunique())
+    words = sorted({line for panel in found for line in panel.lines}, key=_number)
     styles = {line: style(place) for place, line in enumerate(words)}
-    n = usual(table)
     for ax, panel in zip(axes, found, strict=True):
-        place_ticks(ax, sorted({float(t) for t in curves["temperature"]}), WIDE - 0.6)
-        ax.set_ylim(*limits(_cells(other for other in found if other.comparable == panel.comparable)))
-        _draw(ax, panel, styles, n)
+        beside = [other for other in found if other.compared is panel.compared]
+        place_ticks(ax, list({float(cell.temperature) for other in beside for cell in _own(other)}), WIDE - 0.6)
+        ax.set_ylim(*limits(cell for other in beside for cell in _cells(other)))
+        _draw(ax, panel, styles, usual(panel.compared))
     handles = [Line2D([], [], label=line or "distilled", **styles[line]) for line in words]
     name_lines(figure, [*handles, *_grey(found)])
-    label_figure(figure, "Test accuracy by temperature, last epoch", table, "★", _legend(found, table, curves))
+    shown = pd.concat([panel.compared for panel in {id(panel.compared): panel for panel in found}.values()])
+    what = "Test accuracy by temperature, last epoch"
+    label_figure(figure, what, shown, "★", _legend(found, shown, len(curves)))
     return figure
 
 
@@ -67,16 +76,25 @@ def _fields(table: pd.DataFrame) -> tuple[list[str], list[str]]:
     return sorted(set(fields) - set(lines), key=lambda name: (name == "mode", fields.index(name))), lines
 
 
-def _panels(table: pd.DataFrame, shown: pd.Series, fields: list[str], line_fields: list[str]) -> Iterator[Panel]:
-    block = table.groupby([*BLOCK], dropna=False).ngroup()
-    table = table.assign(block=block, panel=[_heading(fields, words) for words in described(table, fields)])
-    table["line"] = [phrase(line_fields, words) for words in described(table, line_fields)]
-    for text, cells in table.loc[shown].sort_values("temperature").groupby("panel", sort=False):
-        own = table[(table["block"] == cells["block"].iloc[0]) & table["is_baseline"] & (table["n"] > 0)]
-        in_order = table.index.isin(cells.index)  # alphas as the table sorts them
-        lines = {line: list(cells[cells["line"] == line].itertuples()) for line in table.loc[in_order, "line"].unique()}
-        comparable = tuple(map(str, cells.iloc[0][[*COMPARABLE]]))
-        yield Panel(str(text), lines, next(own.itertuples(), None), comparable)
+def _panels(heading: str, group: pd.DataFrame, shown: Any) -> Iterator[Panel]:
+    """Those of cells that may be compared; ``shown``: which of them are on a curve."""
+    fields, line_fields = _fields(group)
+    block = group.groupby([*BLOCK], dropna=False).ngroup()
+    cells = group.assign(block=block, panel=[_heading(fields, words) for words in described(group, fields)])
+    cells["line"] = [phrase(line_fields, words) for words in described(group, line_fields)]
+    for text, own in cells[shown].groupby("panel", sort=False):
+        beside = cells[(cells["block"] == own["block"].iloc[0]) & cells["is_baseline"] & (cells["n"] > 0)]
+        lines = {line: list(rows(part.sort_values("temperature"))) for line, part in own.groupby("line", sort=False)}
+        title = textwrap.fill(", ".join(filter(None, [heading, str(text)])), LETTERS)
+        yield Panel(title, {str(line): part for line, part in lines.items()}, next(rows(beside), None), group)
+
+
+def _number(line: str) -> tuple[bool, float, str]:
+    """'α 0.5' before 'α 0.9', and words after numbers."""
+    try:
+        return (False, float(line.rpartition(" ")[2]), line)
+    except ValueError:
+        return (True, 0.0, line)
 
 
 def _heading(fields: list[str], words: list[str]) -> str:
@@ -85,16 +103,19 @@ def _heading(fields: list[str], words: list[str]) -> str:
     return phrase([name for name, _ in pairs], [word for _, word in pairs])
 
 
-def _cells(panels: Iterator[Panel]) -> list[Any]:
-    found = [cell for panel in panels for cell in [panel.baseline, *(c for line in panel.lines.values() for c in line)]]
-    return [cell for cell in found if cell is not None]
+def _own(panel: Panel) -> list[Any]:
+    return [cell for line in panel.lines.values() for cell in line]
+
+
+def _cells(panel: Panel) -> list[Any]:
+    return _own(panel) + ([] if panel.baseline is None else [panel.baseline])
 
 
 def _frame(found: list[Panel], modes: int) -> tuple[Figure, list[Axes]]:
     alone = len(found) if len(found) <= ACROSS else math.ceil(math.sqrt(len(found)))
-    columns = modes if 1 < modes < len(found) else alone
-    rows = math.ceil(len(found) / columns)
-    figure, axes = sheet(rows, columns, columns * WIDE + 1.9, rows * TALL + 1.3)
+    columns = modes if 1 < modes < len(found) and len(found) % modes == 0 else alone
+    lines = math.ceil(len(found) / columns)
+    figure, axes = sheet(lines, columns, columns * WIDE + 1.9, lines * TALL + 1.3)
     for ax in axes[len(found) :]:
         ax.remove()
     for place, (ax, panel) in enumerate(zip(axes, found, strict=False)):
@@ -138,9 +159,9 @@ def _grey(found: list[Panel]) -> list[Line2D]:
     return [Line2D([], [], color=BASELINE, linestyle=(0, (5, 2)), label="baseline,\nnot distilled")]
 
 
-def _legend(found: list[Panel], table: pd.DataFrame, curves: pd.DataFrame) -> str:
+def _legend(found: list[Panel], table: pd.DataFrame, curved: int) -> str:
     """What stands below the picture."""
-    shown = _cells(iter(found))
+    shown = [cell for panel in found for cell in _cells(panel)]
     words = ["n = 1: no spread is known."] if all(cell.n == 1 for cell in shown) else []
     three = any(cell.n >= INTERVAL_FROM for cell in shown)
     words += ["Bars: 95 % interval of the mean (t), cut at the edge."] if three else []
@@ -151,8 +172,6 @@ def _legend(found: list[Panel], table: pd.DataFrame, curves: pd.DataFrame) -> st
         words += [f"Grey: the baseline's mean and {what}." if max(b.n for b in baselines) > 1 else "Grey: baseline."]
     else:
         words += ["No baseline has finished."]
-    left = (~table["is_baseline"]).sum() - len(curves)
-    words += (
-        [f"Not shown: {left} without a T of {'their' if left > 1 else 'its'} own, or not finished."] if left else []
-    )
+    left = int((~table["is_baseline"]).sum()) - curved
+    words += [f"Not shown: {left} that differ from no other in T alone, or did not finish."] if left else []
     return " ".join(words)
