@@ -12,6 +12,7 @@ from analysis.stats.differences import differences
 from analysis.stats.power import MOST, seeds_needed
 from analysis.stats.variance import LUCK, REST, variance_shares
 from analysis.tables.grid import ABSENT, described, heading, percent, varying
+from analysis.tables.words import interval_words
 
 WORTH = 0.005  # a difference in accuracy that a reader may care to see
 SHOWN = 2  # fields named beside luck
@@ -62,11 +63,12 @@ def _gain(cell: Any, baseline: bool) -> str:
     if pd.isna(cell.family_low):
         why = "with a single seed" if cell.n == 1 else "without any spread between seeds"
         return f"{said}; {why} that cannot be told from luck"
-    low, high = (percent(value, "+") for value in (cell.family_low, cell.family_high))
     shown = "a gain is shown" if cell.family_low > 0 else "a loss is shown" if cell.family_high < 0 else ""
     over = f"over all {cell.comparisons} settings at once " if cell.comparisons > 1 else ""
-    between = f"; {over}the 95 % interval of that difference is {low} to {high} points"
-    return f"{said}{between}, so {shown or 'neither a gain nor a loss is shown'}"
+    between = (
+        f"{over}the 95 % interval of that difference is {interval_words(cell.family_low, cell.family_high)} points"
+    )
+    return f"{said}; {between}, so {shown or 'neither a gain nor a loss is shown'}"
 
 
 def _points(difference: float) -> str:
@@ -99,22 +101,32 @@ def _are(count: int) -> str:
 
 
 def _luck(group: pd.DataFrame, shares: pd.DataFrame) -> list[str]:
-    spread = _spread(group, shares)
+    spread, words = _spread(group, shares)
     if spread is None:
         return ["How much the seed alone moves a run is not known: that takes two seeds or more of several settings."]
     seeds = seeds_needed(spread, [WORTH])["seeds"].iloc[0]
     needed = f"more than {MOST}" if pd.isna(seeds) else f"about {seeds}"
     wanted = f"to see a difference of {percent(WORTH).rstrip('0')} points with 80 % certainty takes {needed} seeds each"
-    return [f"The seed alone moves a run by {percent(spread)} points (standard deviation{_parts(shares)}); {wanted}."]
+    return [f"The seed alone moves a run by {words} (standard deviation{_parts(shares)}); {wanted}."]
 
 
-def _spread(group: pd.DataFrame, shares: pd.DataFrame) -> float | None:
-    """The sd of a run about its setting and seed."""
-    pooled = group.loc[group["pooled"].fillna(False), "residual_sd"].dropna()
+def _spread(group: pd.DataFrame, shares: pd.DataFrame) -> tuple[float | None, str]:
+    """The sd of a run about its setting and seed, and in words; of the best setting where the settings differ."""
+    known = group[group["residual_sd"].notna() & (group["control"].fillna("none") == "none")]
+    pooled = known[known["pooled"].fillna(False)]
     if len(pooled):
-        return float(pooled.iloc[0])
-    rest = shares[shares["source"] == REST]  # without a baseline there are no differences
-    return float((rest["sum_of_squares"] / rest["df"]).iloc[0]) ** 0.5 if len(rest) else None
+        sd = float(pooled["residual_sd"].iloc[0])
+    elif len(known):
+        low, high = known["residual_sd"].min(), known["residual_sd"].max()
+        best = known.loc[known["best"], "residual_sd"]
+        sd = float(best.iloc[0] if len(best) else known["residual_sd"].median())
+        return sd, f"{percent(low)} to {percent(high)} points, by the setting, {percent(sd)} at the best one"
+    elif (shares["source"] == REST).any():  # without a baseline there are no differences
+        rest = shares[shares["source"] == REST]
+        sd = float((rest["sum_of_squares"] / rest["df"]).iloc[0]) ** 0.5
+    else:
+        return None, ""
+    return sd, f"{percent(sd)} points"
 
 
 def _parts(shares: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 DRAWS = 2**15  # of a scrambled Sobol sequence: the quantile's level is within about 0.1 % of what is asked
 MANY = 2**22  # numbers drawn at a time, so that a thousand contrasts fit into memory
 EXACT = 1e-8
+SIMULATED, FLOOR = 4000, 1e-3  # of the test for one variance
 
 
 class Fit(NamedTuple):
@@ -98,6 +99,36 @@ def standing_apart(own_squares: Floats, own_freedom: Ints, squares: float, freed
     chance = np.where(tested, stats.f.sf(ratio, own_freedom, rest_freedom), 1.0)
     first = int(np.argmin(chance))
     return first if chance[first] < 1 - (1 - level) ** (1 / int(tested.sum())) else None
+
+
+def uneven(own_squares: Floats, own_freedom: Ints, level: float, least: float = 0.0) -> bool:
+    """Whether the cells' spreads differ among one another by more than luck, so that no one of them is usual.
+
+    Bartlett's (1937) statistic, against its distribution for one common variance by simulation, since its usual
+    approximation is poor for two or three seeds. A variance counts for at least ``least``, and ``FLOOR`` of the
+    common one: equal accuracies of a small test set are no proof of a small spread.
+    """
+    tested = own_freedom > 0
+    freedom, squares = own_freedom[tested].astype(np.float64), own_squares[tested]
+    if len(freedom) < 3 or not squares.sum() > 0:
+        return False
+    floor = max(FLOOR, least * freedom.sum() / squares.sum())
+    drawn = np.random.default_rng(0).chisquare(freedom, (SIMULATED, len(freedom)))
+    seen = _bartlett(squares[None, :], freedom, floor)[0]
+    return bool((_bartlett(drawn, freedom, floor) >= seen).mean() < level)
+
+
+def _bartlett(squares: Floats, freedom: Floats, floor: float) -> Floats:
+    """[D, C] -> [D]."""
+    common = squares.sum(axis=1, keepdims=True) / freedom.sum()
+    ratio = np.maximum(squares / freedom / common, floor)
+    return np.asarray(-(freedom * np.log(ratio)).sum(axis=1))
+
+
+def resolution(values: Floats) -> float:
+    """The smallest step between values: of accuracies of N images at least 1 / N."""
+    steps = np.diff(np.unique(np.round(values, 9)))
+    return float(steps.min()) if len(steps) else 0.0
 
 
 def critical(correlation: Floats, freedom: int, level: float) -> float:

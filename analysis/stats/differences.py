@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.stats.blocked import Fit, Floats, chance_of, critical, fit, standing_apart
+from analysis.stats.blocked import Fit, Floats, Ints, chance_of, critical, fit, resolution, standing_apart, uneven
 from analysis.stats.cells import BLOCK, COMPARABLE, cells
 
 APART = 0.01  # the level at which a cell's spread is said to differ: rarely, since leaving out sharpens the rest
@@ -72,8 +72,8 @@ def differences(runs: pd.DataFrame, metric: str = "test_accuracy_last", level: f
       set, student, budget and protocol; negative controls are a family of their own. p_family: likewise
     df, residual_sd: of the residual that was used
     pooled: False for a cell whose spread differs from the others' by more than luck (F test, 1 % over all cells), as
-      when some seeds diverge: it stands on its own paired differences, with their n - 1 degrees of freedom, and leaves
-      the pool. A baseline never does.
+      when some seeds diverge, and for all cells where their spreads differ among one another (Bartlett's test, 1 %):
+      such a cell stands on its own paired differences, with their n - 1 degrees of freedom, and leaves the pool.
     """
     return compared(cells(runs, metric), level)
 
@@ -88,23 +88,26 @@ def compared(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 def _group(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
     """What is known of each distilled cell of one data set, student, budget and protocol, by position."""
-    pool, alone = _pooled(group)
     control = group["control"].fillna("none") != "none"
+    for is_control in (False, True):
+        yield from _family(group[group["is_baseline"] | (control == is_control)], level)
+
+
+def _family(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
+    pool, alone = _pooled(group)
     pairs = zip(pool.fits, pool.blocks, strict=True)
     based = [(fitted, block) for fitted, block in pairs if group.at[block[0], "is_baseline"]]
-    contrasts = [contrast for fitted, block in based for contrast in _contrasts(fitted, block)]
-    for is_control in (False, True):
-        family = [c for c in contrasts if control[c.cell] == is_control]
-        apart = [a for a in _paired(group, alone) if control[a.cell] == is_control]
-        count = len(family) + len(apart)
-        if family:
-            yield from _together(family, pool, count, level)
-        for own in apart:
-            yield own.cell, _by_itself(own, count, level)
+    family = [contrast for fitted, block in based for contrast in _contrasts(fitted, block)]
+    apart = _paired(group, alone)
+    count = len(family) + len(apart)
+    if family:
+        yield from _together(family, pool, count, level)
+    for own in apart:
+        yield own.cell, _by_itself(own, count, level)
 
 
 def _pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
-    """The fits of a group's blocks, less the cells whose spread stands apart; and these."""
+    """The fits of a family's blocks, less the cells whose spread stands apart; and these."""
     alone: list[int] = []
     while True:
         pool = _pool(group.drop(index=alone))
@@ -113,11 +116,28 @@ def _pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
             return pool, alone
         own = np.concatenate([fitted.own_squares for fitted in pool.fits])
         freedom = np.concatenate([fitted.own_freedom for fitted in pool.fits])
-        freedom = np.where(group.loc[places, "is_baseline"], 0, freedom)
-        first = standing_apart(own, freedom, pool.squares, pool.freedom, APART)
-        if first is None or 2 * (len(alone) + 1) > len(group):  # where half stand apart, there is no usual spread
+        distilled = np.where(group.loc[places, "is_baseline"], 0, freedom)
+        first = standing_apart(own, distilled, pool.squares, pool.freedom, APART)
+        if first is not None and 2 * (len(alone) + 1) <= len(group):  # where half stand apart, there is no usual spread
+            alone.append(places[first])
+        elif first is not None or _uneven(group.loc[places, "by_seed"], own, freedom):
+            everyone = list(group.index[~group["is_baseline"] & (group["n"] > 0)])
+            return _pool(group.drop(index=everyone)), everyone
+        else:
             return pool, alone
-        alone.append(places[first])
+
+
+def _uneven(by_seed: pd.Series, own: Floats, freedom: Ints) -> bool:
+    """Whether spreads differ: what the model leaves of each cell, or each cell about its own mean.
+
+    The first is blurred by wild cells, through the seeds' effects that it takes from them, the second by seeds that
+    move all cells alike, which make the test milder. Half of the level for each.
+    """
+    values = [np.array([*values.values()]) for values in by_seed]
+    about = np.array([((value - value.mean()) ** 2).sum() for value in values])
+    freely = np.array([len(value) - 1 for value in values])
+    least = resolution(np.concatenate(values)) ** 2 / 2  # two values a step apart
+    return uneven(own, freedom, APART / 2, least) or uneven(about, freely, APART / 2, least)
 
 
 def _pool(group: pd.DataFrame) -> Pool:
@@ -161,13 +181,15 @@ def _together(family: list[Contrast], pool: Pool, count: int, level: float) -> I
 
 
 def _by_itself(own: Alone, count: int, level: float) -> Values:
-    """The intervals of a cell that stands on its own paired differences."""
+    """The intervals of a cell that stands on its own paired differences; none of one seed, or of no spread at all."""
+    values: Values = {"difference": own.estimate, "comparisons": count, "pooled": False}
+    if own.freedom < 1 or own.error == 0:
+        return values
     together = float(stats.t.isf((1 - level ** (1 / count)) / 2, own.freedom))
-    values = _intervals(own.estimate, own.error, own.freedom, together, level)
+    values |= _intervals(own.estimate, own.error, own.freedom, together, level)
     # as every residual_sd, of one run: a difference of two has twice its variance
     sd = own.error * ((own.freedom + 1) / 2) ** 0.5
-    values |= {"p_family": 1 - (1 - values["p"]) ** count, "residual_sd": sd}
-    return {"difference": own.estimate, "comparisons": count, "pooled": False, **values}
+    return values | {"p_family": 1 - (1 - values["p"]) ** count, "residual_sd": sd}
 
 
 def _intervals(estimate: float, error: float, freedom: int, together: float, level: float) -> Values:
@@ -183,7 +205,7 @@ def _intervals(estimate: float, error: float, freedom: int, together: float, lev
 
 
 def _paired(group: pd.DataFrame, alone: list[int]) -> list[Alone]:
-    """The cells that stand alone and have two seeds or more in common with their baseline."""
+    """The cells that stand alone and have a seed in common with their baseline."""
     block = group.groupby([*BLOCK], dropna=False).ngroup()
     by_seed: dict[Any, Any] = dict(zip(group.index, group["by_seed"], strict=True))
     references = {block[place]: by_seed[place] for place in group.index[group["is_baseline"]]}
@@ -191,8 +213,8 @@ def _paired(group: pd.DataFrame, alone: list[int]) -> list[Alone]:
     for place in alone:
         own, reference = by_seed[place], references.get(block[place], {})
         gains = np.array([own[seed] - reference[seed] for seed in own if seed in reference])
-        if len(gains) > 1 and gains.std() > 0:
-            error = float(gains.std(ddof=1) / len(gains) ** 0.5)
+        if len(gains):
+            error = float(gains.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0
             found.append(Alone(place, float(gains.mean()), error, len(gains) - 1))
     return found
 

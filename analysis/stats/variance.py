@@ -10,7 +10,7 @@ from scipy import stats
 
 from analysis.stats.blocked import Floats, Ints, fit
 from analysis.stats.cells import COMPARABLE, cells, far_off
-from analysis.stats.swept import swept
+from analysis.stats.swept import coded, swept
 
 SEED, REST, INTERACTIONS = "seed", "seed x setting", "interactions"
 LUCK = (SEED, REST)
@@ -20,9 +20,10 @@ COLUMNS = ("source", "df", "sum_of_squares", "share", "sd", "p", "runs", "left_o
 def variance_shares(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFrame:
     """Analysis of variance of the distilled, finished runs; a few rows for each data set, student, budget and protocol.
 
-    source: every swept field; ``interactions`` of them; ``seed``, what a seed does to all settings alike; ``seed x
-      setting``, what it does to each, which is what is left. These two together are luck.
-    df, sum_of_squares: type II, each field beside all the others. p: of no effect (F test against the rest)
+    source: every swept field; ``interactions`` of them, and what a slope leaves; ``seed``, what a seed does to all
+      settings alike; ``seed x setting``, what it does to each, which is what is left. These two together are luck.
+    df, sum_of_squares: type II, each field beside all the others; a number with more values than half of the cells, as
+      a searcher draws it, is a slope. p: of no effect (F test against the rest)
     share: of the variance between runs, by epsilon squared: less what luck alone would give, never below 0; adds to 1
     sd: the same as a standard deviation, a fraction of 1
     runs, left_out: how many runs this rests on, and of how many cells that have diverged (``far_off``) it does not
@@ -49,37 +50,40 @@ def _analysed(group: pd.DataFrame) -> list[dict[str, Any]]:
     if whole.freedom < 1 or whole.squares == 0:
         return []
     squares = _main_effects(_factors(group, cell), seed, value, (whole.squares, len(value) - whole.freedom))
-    without, rank = _residual([cell], value)
+    without, rank = _residual([_levels(cell)], value)
     squares[SEED] = (without - whole.squares, len(value) - whole.freedom - rank)
     squares[REST] = (whole.squares, whole.freedom)
     return [row | {"runs": len(value), "left_out": int(off.sum())} for row in _shares(squares, value)]
 
 
-def _factors(group: pd.DataFrame, cell: Ints) -> dict[str, Ints]:
-    """The swept fields as numbers from 0, by run."""
-    codes = {name: pd.factorize(group[name].astype("string").fillna(""))[0] for name in swept(group)}
-    return {name: numbers[cell] for name, numbers in codes.items()}
+def _factors(group: pd.DataFrame, cell: Ints) -> dict[str, Floats]:
+    """The swept fields as columns of a linear model, by run."""
+    return {name: coded(group[name])[cell] for name in swept(group)}
 
 
 def _main_effects(
-    factors: dict[str, Ints], seed: Ints, value: Floats, whole: tuple[float, int]
+    factors: dict[str, Floats], seed: Ints, value: Floats, whole: tuple[float, int]
 ) -> dict[str, tuple[float, int]]:
     """(sum of squares, df) of every factor beside the others, and of what they do only together."""
-    main, rank = _residual([seed, *factors.values()], value)
+    seeds = _levels(seed)
+    main, rank = _residual([seeds, *factors.values()], value)
     found = {}
     for name in factors:
-        others = [codes for other, codes in factors.items() if other != name]
-        squares, less = _residual([seed, *others], value)
+        others = [columns for other, columns in factors.items() if other != name]
+        squares, less = _residual([seeds, *others], value)
         found[name] = (squares - main, rank - less)
     if whole[1] > rank:
         found[INTERACTIONS] = (main - whole[0], whole[1] - rank)
     return {name: effect for name, effect in found.items() if effect[1] > 0}
 
 
-def _residual(factors: list[Any], value: Floats) -> tuple[float, int]:
-    """Sum of squares and rank of the additive model of ``factors``."""
-    columns = [np.equal.outer(codes, np.arange(codes.max() + 1)).astype(np.float64) for codes in factors]
-    design = np.concatenate([np.ones((len(value), 1)), *columns], axis=1)
+def _levels(codes: Ints) -> Floats:
+    return np.equal.outer(codes, np.arange(codes.max() + 1)).astype(np.float64)
+
+
+def _residual(factors: list[Floats], value: Floats) -> tuple[float, int]:
+    """Sum of squares and rank of the additive model of these columns."""
+    design = np.concatenate([np.ones((len(value), 1)), *factors], axis=1)
     solved, _, rank, _ = np.linalg.lstsq(design, value, rcond=1e-10)
     left = value - design @ solved
     return float(left @ left), int(rank)

@@ -10,6 +10,8 @@ import pandas as pd
 from analysis.tables.grid import ABSENT, absence, percent
 from analysis.tables.table import BEST, Entry
 
+WIDEST = 2.0  # of an interval of differences of accuracies, that says anything: from -100 to +100 points
+
 
 def cell_words(cell: Any, n: int) -> Entry:
     """'84.36 ± 0.21 (+0.52 ± 0.31)'; its n where that is 1 or not the usual ``n``; what is missing, and why."""
@@ -45,8 +47,10 @@ def score_words(cell: Any) -> str:
 
 
 def interval_words(low: Any, high: Any) -> str:
-    """'-0.52 to +3.74' in points; '–' where it is unknown."""
-    return ABSENT if pd.isna(low) else f"{percent(low, '+')} to {percent(high, '+')}"
+    """'-0.52 to +3.74' in points; '–' where it is unknown, or so wide that it excludes nothing."""
+    if pd.isna(low):
+        return ABSENT
+    return f"{percent(low, '+')} to {percent(high, '+')}" if high - low < WIDEST else "wider than 200"
 
 
 def chance_words(p: Any) -> str:

@@ -122,6 +122,25 @@ def test_a_cell_whose_seeds_diverge_stands_alone_and_leaves_the_others_sharp() -
     assert alone["family_low"] < alone["low"] < alone["difference"] < -0.1 < alone["high"] < alone["family_high"]
 
 
+def test_cells_of_quite_different_spreads_all_stand_on_their_own() -> None:
+    """Half of the settings diverge now and then: one variance for all would blur the calm and flatter the wild."""
+    rng = np.random.default_rng(2)
+    calm = {float(t): list(0.62 + 0.002 * rng.normal(size=5)) for t in (1, 2, 3)}
+    wild = {float(t): list(0.62 + 0.05 * rng.normal(size=5)) for t in (8, 9, 10)}
+    table = differences(grid({**calm, **wild}, list(0.6 + 0.002 * rng.normal(size=5)))).query("not is_baseline")
+    assert not table["pooled"].any()
+    assert set(table["df"]) == {4}
+    widths = (table["high"] - table["low"]).tolist()
+    assert max(widths[:3]) < 0.02 < 0.05 < min(widths[3:])
+    assert (table["family_low"][:3] > 0).all()
+
+
+def test_two_equal_accuracies_are_no_proof_of_a_small_spread() -> None:
+    """On a small test set seeds tie: such a cell must not make all the others stand on two seeds each."""
+    table = differences(grid({1.0: [0.62, 0.62], 2.0: [0.61, 0.63], 4.0: [0.64, 0.65]}, [0.6, 0.6]))
+    assert table["pooled"].dropna().all()
+
+
 def test_budgets_and_controls_are_families_of_their_own() -> None:
     rows = [*grid({1.0: [0.6, 0.61], 4.0: [0.7, 0.72]}, [0.5, 0.52]).to_dict("records")]
     rows += grid({1.0: [0.6, 0.61]}, [0.5, 0.55], epochs=60).to_dict("records")

@@ -8,6 +8,7 @@ import pytest
 from hand_made import baseline, run, runs_frame
 from scipy import stats
 
+from analysis.stats.cells import cells
 from analysis.stats.importance import importance
 from analysis.stats.inflation import best_epoch_inflation, selection
 from analysis.stats.power import power_of, seeds_needed
@@ -78,6 +79,20 @@ def test_a_field_that_says_nothing_new_is_no_field() -> None:
     rows = [run(0.5, method="kd", mode="kl"), run(0.6, method="at", mode=None, temperature=None, alpha=None)]
     assert swept(runs_frame([*rows, run(0.6, method="kd", mode="mse")])) == ["method", "mode"]
     assert swept(runs_frame(rows)) == ["method"]
+
+
+def test_fields_that_a_searcher_drew_are_slopes_and_all_are_named() -> None:
+    """30 cells that share no value: T says all there is only if it has a level for each."""
+    rng, rows = np.random.default_rng(0), []
+    for t, alpha, lr in rng.uniform(0.1, 1.0, (30, 3)):
+        value = 0.6 + 0.05 * t + 0.02 * alpha
+        noisy = value + 0.001 * rng.normal(size=2)
+        rows += [run(v, value, seed=s, temperature=t, alpha=alpha, lr=lr) for s, v in enumerate(noisy)]
+    assert swept(cells(runs_frame(rows))) == ["temperature", "alpha", "lr"]
+    found = variance_shares(runs_frame(rows)).set_index("source")
+    assert found.loc["temperature", "df"] == 1
+    assert found["share"].sort_values().index[-2:].tolist() == ["alpha", "temperature"]
+    assert set(importance(runs_frame(rows))["field"]) == {"temperature", "alpha", "lr"}
 
 
 def test_the_best_epoch_flatters_by_what_it_is_above_the_last() -> None:
