@@ -190,3 +190,18 @@ def test_a_field_that_one_optimizer_lacks_tells_cells_apart_and_pairs_them_with_
     assert varying(table) == ["optimizer"]
     more = [*rows, run(0.9, momentum=0.5)]
     assert varying(cells(runs_frame(more))) == ["optimizer", "momentum"]
+
+
+def test_each_cell_leads_the_baseline_of_its_own_recipe() -> None:
+    """Three recipes whose order by name is not that in which they were run: no lead is taken against another's."""
+    rows = []
+    for lr, plain, distilled in ((0.3, 0.60, 0.61), (0.1, 0.70, 0.72), (0.2, 0.50, 0.45)):
+        rows += [run(distilled, distilled, lr=lr), baseline(plain, plain, lr=lr)]
+    table = cells(runs_frame(rows))
+    leads = table[~table["is_baseline"]].set_index("lr")["lead"]
+    assert leads.to_dict() == pytest.approx({0.1: 0.02, 0.2: -0.05, 0.3: 0.01})
+
+
+def test_a_cell_without_a_test_accuracy_is_never_the_best() -> None:
+    table = cells(runs_frame([run(float("nan"), 0.9, temperature=1.0), run(0.6, 0.6, temperature=4.0)]))
+    assert table.loc[table["best"], "temperature"].tolist() == [4.0]
