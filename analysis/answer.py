@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.stats.cells import COMPARABLE
@@ -15,6 +14,7 @@ from analysis.tables.grid import ABSENT, described, heading, percent, varying
 from analysis.tables.words import interval_words
 
 WORTH = 0.005  # a difference in accuracy that a reader may care to see
+NAMING = ("method", "mode", "temperature", "alpha")  # of a setting that has no like
 SHOWN = 2  # fields named beside luck
 
 
@@ -25,7 +25,7 @@ def answers(runs: pd.DataFrame) -> dict[str, list[str]]:
     """
     table = differences(runs)
     if not table["n"].sum():
-        return {"": [_nothing(table)]}
+        return {"": [_nothing(runs, table)]}
     shares = variance_shares(runs)
     found = {}
     for key, group in table.groupby([*COMPARABLE], dropna=False, sort=True):
@@ -36,7 +36,10 @@ def answers(runs: pd.DataFrame) -> dict[str, list[str]]:
     return found
 
 
-def _nothing(table: pd.DataFrame) -> str:
+def _nothing(runs: pd.DataFrame, table: pd.DataFrame) -> str:
+    finished = int((runs["status"] == "finished").sum())
+    if finished:
+        return f"None of the {finished} finished runs has a test accuracy, so there is no answer."
     counts = {name: int(table[f"n_{name}"].sum()) for name in ("failed", "stopped", "unfinished")}
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return f"No run has finished ({words}), so there is no answer yet." if words else "No run has finished."
@@ -44,6 +47,8 @@ def _nothing(table: pd.DataFrame) -> str:
 
 def _best(group: pd.DataFrame) -> list[str]:
     best = group[group["best"]]
+    if group["is_baseline"].all():
+        return ["Nothing was distilled, so there is no gain to speak of."]
     if best.empty:
         return ["No distilled setting has finished all of its runs with a score to select by, so there is no best one."]
     cell: Any = next(best.itertuples(index=False))
@@ -58,10 +63,10 @@ def _gain(cell: Any, baseline: bool) -> str:
     if not baseline:
         return "; no undistilled baseline was run, so whether distillation helped is not known"
     if pd.isna(cell.difference):
-        return "; it shares no finished seed with the undistilled baseline, so what it gained is not known"
-    said = f", {_points(cell.difference)} than the undistilled student"
+        return "; no undistilled baseline of its recipe shares a finished seed with it, so what it gained is not known"
+    said = f", {_points(cell.difference)} the undistilled student"
     if pd.isna(cell.family_low):
-        why = "with a single seed" if cell.n == 1 else "without any spread between seeds"
+        why = "with a single seed" if cell.n == 1 else "with too few seeds, or none that differ,"
         return f"{said}; {why} that cannot be told from luck"
     shown = "a gain is shown" if cell.family_low > 0 else "a loss is shown" if cell.family_high < 0 else ""
     over = f"over all {cell.comparisons} settings at once " if cell.comparisons > 1 else ""
@@ -72,7 +77,9 @@ def _gain(cell: Any, baseline: bool) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{percent(abs(difference))} points {'more' if round(difference, 4) >= 0 else 'less'}"
+    if not round(difference, 4):
+        return "the same as"
+    return f"{percent(abs(difference))} points {'more' if difference > 0 else 'less'} than"
 
 
 def _words(group: pd.DataFrame, best: pd.DataFrame) -> str:
@@ -80,15 +87,22 @@ def _words(group: pd.DataFrame, best: pd.DataFrame) -> str:
     fields = [name for name in varying(rivals) if name not in COMPARABLE]
     pairs = zip(fields, described(best, fields)[0], strict=True)
     known = [(name, word) for name, word in pairs if word != ABSENT]
-    return heading([name for name, _ in known], [word for _, word in known]) or "the only one"
+    if not known:  # the only one
+        known = [
+            (name, word) for name, word in zip(NAMING, described(best, [*NAMING])[0], strict=True) if word != ABSENT
+        ]
+    return heading([name for name, _ in known], [word for _, word in known])
 
 
 def _all(group: pd.DataFrame) -> list[str]:
     tried = group[~group["is_baseline"] & (group["control"].fillna("none") == "none")]
-    known = tried[tried["family_low"].notna()]
+    whole = tried[["n_failed", "n_stopped", "n_unfinished"]].sum(axis=1) == 0  # the survivors of failures are no sample
+    known = tried[tried["family_low"].notna() & whole]
     if known.empty:
         return []
-    better, worse = int((known["family_low"] > 0).sum()), int((known["family_high"] < 0).sum())
+    # as a reader sees them: 'worse' with an interval that ends at 0.00 would be no answer
+    low, high = (known[name].astype("float64").round(4) for name in ("family_low", "family_high"))
+    better, worse = int((low > 0).sum()), int((high < 0).sum())
     open_ = len(known) - better - worse
     unknown = len(tried) - len(known)
     counts = f"{better} {_are(better)} better than the baseline beyond luck, {worse} worse, {open_} undecided"
@@ -101,41 +115,44 @@ def _are(count: int) -> str:
 
 
 def _luck(group: pd.DataFrame, shares: pd.DataFrame) -> list[str]:
-    spread, words = _spread(group, shares)
-    if spread is None:
+    spreads = _spreads(group, shares)
+    if not spreads:
         return ["How much the seed alone moves a run is not known: that takes two seeds or more of several settings."]
-    seeds = seeds_needed(spread, [WORTH])["seeds"].iloc[0]
-    needed = f"more than {MOST}" if pd.isna(seeds) else f"about {seeds}"
-    wanted = f"to see a difference of {percent(WORTH).rstrip('0')} points with 80 % certainty takes {needed} seeds each"
-    return [f"The seed alone moves a run by {words} (standard deviation{_parts(shares)}); {wanted}."]
+    low, high = min(spreads), max(spreads)
+    many = int(group["comparisons"].max()) if group["comparisons"].notna().any() else 1
+    needed = [_needed(sd, many) for sd in (low, high)]
+    sd = f"{percent(low)} points" if low == high else f"{percent(low)} to {percent(high)} points (by the setting)"
+    seeds = f"about {needed[0]}" if low == high else f"{needed[0]} to {needed[1]}"
+    over = f" over all {many} settings at once" if many > 1 else ""
+    seen = f"to see {percent(WORTH).rstrip('0')} points{over} with 80 % certainty takes {seeds} seeds"
+    return [f"Luck: {_parts(shares)}paired by seed, {sd} of standard deviation remain to a run, so {seen}."]
 
 
-def _spread(group: pd.DataFrame, shares: pd.DataFrame) -> tuple[float | None, str]:
-    """The sd of a run about its setting and seed, and in words; of the best setting where the settings differ."""
+def _needed(sd: float, comparisons: int) -> str:
+    seeds = seeds_needed(sd, [WORTH], comparisons)["seeds"].iloc[0]
+    return f"more than {MOST}" if pd.isna(seeds) else str(seeds)
+
+
+def _spreads(group: pd.DataFrame, shares: pd.DataFrame) -> list[float]:
+    """The sd of a run about its setting and seed: the pooled one, or each setting's own where they differ."""
     known = group[group["residual_sd"].notna() & (group["control"].fillna("none") == "none")]
     pooled = known[known["pooled"].fillna(False)]
-    if len(pooled):
-        sd = float(pooled["residual_sd"].iloc[0])
-    elif len(known):
-        low, high = known["residual_sd"].min(), known["residual_sd"].max()
-        best = known.loc[known["best"], "residual_sd"]
-        sd = float(best.iloc[0] if len(best) else known["residual_sd"].median())
-        return sd, f"{percent(low)} to {percent(high)} points, by the setting, {percent(sd)} at the best one"
-    elif (shares["source"] == REST).any():  # without a baseline there are no differences
-        rest = shares[shares["source"] == REST]
-        sd = float((rest["sum_of_squares"] / rest["df"]).iloc[0]) ** 0.5
-    else:
-        return None, ""
-    return sd, f"{percent(sd)} points"
+    if len(known):
+        return [float(sd) for sd in (pooled["residual_sd"].head(1) if len(pooled) else known["residual_sd"])]
+    rest = shares[shares["source"] == REST]  # without a baseline there are no differences
+    return [float(squares / df) ** 0.5 for squares, df in zip(rest["sum_of_squares"], rest["df"], strict=True)]
 
 
 def _parts(shares: pd.DataFrame) -> str:
+    """'the seed moves a run by 0.90 points (standard deviation), 5 % of the variance between distilled runs; '."""
     if shares.empty:
         return ""
     luck = shares["source"].isin(LUCK)
     settings = shares[~luck].sort_values("share", ascending=False).head(SHOWN)
-    words = ", ".join(f"{row.source} {row.share:.0%}" for row in settings.itertuples(index=False)).replace("%", " %")
+    pairs = zip(settings["source"], settings["share"], strict=True)
+    words = ", ".join(f"{source} {100 * share:.0f} %" for source, share in pairs)
     left = int(shares["left_out"].iloc[0])
     without = f", {left} diverged setting{'s' * (left > 1)} left out" if left else ""
-    total = np.round(100 * shares.loc[luck, "share"].sum())
-    return f", {total:.0f} % of the variance between distilled runs, against {words}{without}"
+    share, sd = 100 * shares.loc[luck, "share"].sum(), float((shares.loc[luck, "sd"] ** 2).sum()) ** 0.5
+    moved = f"the seed moves a run by {percent(sd)} points (standard deviation), {share:.0f} % of the variance between"
+    return f"{moved} distilled runs, against {words}{without}; "

@@ -85,10 +85,12 @@ def _linked(cell: Ints, seed: Ints, cells: int, seeds: int) -> NDArray[np.bool_]
         joined = wider
 
 
-def standing_apart(own_squares: Floats, own_freedom: Ints, squares: float, freedom: int, level: float) -> int | None:
-    """The cell whose spread differs most from that of all others, if that is no accident at ``level``; else None.
+def most_apart(
+    own_squares: Floats, own_freedom: Ints, squares: float, freedom: int, level: float
+) -> tuple[int, bool] | None:
+    """The cell whose spread differs most from that of all others, and whether that is no accident at ``level``.
 
-    An F test of each cell's own squares against the rest's, by Šidák over the cells.
+    An F test of each cell's own squares against the rest's, by Šidák over the cells; None where none can be tested.
     """
     rest, rest_freedom = squares - own_squares, freedom - own_freedom
     tested = (own_freedom > 0) & (rest_freedom > 0) & (rest > EXACT * squares)  # else the others have no spread at all
@@ -98,7 +100,7 @@ def standing_apart(own_squares: Floats, own_freedom: Ints, squares: float, freed
         ratio = (own_squares / own_freedom) / (rest / rest_freedom)
     chance = np.where(tested, stats.f.sf(ratio, own_freedom, rest_freedom), 1.0)
     first = int(np.argmin(chance))
-    return first if chance[first] < 1 - (1 - level) ** (1 / int(tested.sum())) else None
+    return first, bool(chance[first] < 1 - (1 - level) ** (1 / int(tested.sum())))
 
 
 def uneven(own_squares: Floats, own_freedom: Ints, level: float, least: float = 0.0) -> bool:
@@ -113,9 +115,15 @@ def uneven(own_squares: Floats, own_freedom: Ints, level: float, least: float = 
     if len(freedom) < 3 or not squares.sum() > 0:
         return False
     floor = max(FLOOR, least * freedom.sum() / squares.sum())
-    drawn = np.random.default_rng(0).chisquare(freedom, (SIMULATED, len(freedom)))
     seen = _bartlett(squares[None, :], freedom, floor)[0]
-    return bool((_bartlett(drawn, freedom, floor) >= seen).mean() < level)
+    return bool((_bartlett_by_luck(freedom.tobytes(), floor) >= seen).mean() < level)
+
+
+@lru_cache(maxsize=16)
+def _bartlett_by_luck(freedom: bytes, floor: float) -> Floats:
+    freely = np.frombuffer(freedom)
+    drawn = np.random.default_rng(0).chisquare(freely, (SIMULATED, len(freely)))
+    return _bartlett(drawn, freely, floor)
 
 
 def _bartlett(squares: Floats, freedom: Floats, floor: float) -> Floats:

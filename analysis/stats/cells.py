@@ -94,9 +94,9 @@ def half_width(sd: float, n: int) -> float:
 
 
 def far_off(means: pd.Series) -> pd.Series:
-    """Which cells have diverged: their means lie ten times as far from the median as is usual, and 5 points or more."""
-    apart = (means - means.median()).abs()
-    return apart > 10 * max(0.005, apart.median())
+    """Which cells have diverged: means ten times as far below the median as is usual, and 5 points or more."""
+    below = means.median() - means
+    return below > 10 * max(0.005, below.abs().median())
 
 
 def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

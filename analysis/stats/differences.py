@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.stats.blocked import Fit, Floats, Ints, chance_of, critical, fit, resolution, standing_apart, uneven
+from analysis.stats.blocked import Fit, Floats, chance_of, critical
 from analysis.stats.cells import BLOCK, COMPARABLE, cells
+from analysis.stats.pool import Pool, pooled
 
-APART = 0.01  # the level at which a cell's spread is said to differ: rarely, since leaving out sharpens the rest
 COLUMNS = {
     "difference": "Float64",
     "low": "Float64",
@@ -49,15 +49,6 @@ class Alone(NamedTuple):
     freedom: int
 
 
-class Pool(NamedTuple):
-    """The cells that share one residual: positions by block, their fits, and what they add up to."""
-
-    blocks: list[list[int]]
-    fits: list[Fit]
-    squares: float
-    freedom: int
-
-
 def differences(runs: pd.DataFrame, metric: str = "test_accuracy_last", level: float = 0.95) -> pd.DataFrame:
     """The table of ``cells(runs, metric)``, and beside each distilled cell its difference to the baseline.
 
@@ -72,8 +63,9 @@ def differences(runs: pd.DataFrame, metric: str = "test_accuracy_last", level: f
       set, student, budget and protocol; negative controls are a family of their own. p_family: likewise
     df, residual_sd: of the residual that was used
     pooled: False for a cell whose spread differs from the others' by more than luck (F test, 1 % over all cells), as
-      when some seeds diverge, and for all cells where their spreads differ among one another (Bartlett's test, 1 %):
-      such a cell stands on its own paired differences, with their n - 1 degrees of freedom, and leaves the pool.
+      when some seeds diverge, and for all cells where their spreads differ among one another (Bartlett's test, 1 %), or
+      a baseline's is larger than theirs (F test, 5 %: every difference has it in it): such a cell stands on its own
+      paired differences, with their n - 1 degrees of freedom, and leaves the pool.
     """
     return compared(cells(runs, metric), level)
 
@@ -90,11 +82,12 @@ def _group(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
     """What is known of each distilled cell of one data set, student, budget and protocol, by position."""
     control = group["control"].fillna("none") != "none"
     for is_control in (False, True):
-        yield from _family(group[group["is_baseline"] | (control == is_control)], level)
+        if (control == is_control)[~group["is_baseline"]].any():
+            yield from _family(group[group["is_baseline"] | (control == is_control)], level)
 
 
 def _family(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
-    pool, alone = _pooled(group)
+    pool, alone = pooled(group)
     pairs = zip(pool.fits, pool.blocks, strict=True)
     based = [(fitted, block) for fitted, block in pairs if group.at[block[0], "is_baseline"]]
     family = [contrast for fitted, block in based for contrast in _contrasts(fitted, block)]
@@ -104,52 +97,6 @@ def _family(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
         yield from _together(family, pool, count, level)
     for own in apart:
         yield own.cell, _by_itself(own, count, level)
-
-
-def _pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
-    """The fits of a family's blocks, less the cells whose spread stands apart; and these."""
-    alone: list[int] = []
-    while True:
-        pool = _pool(group.drop(index=alone))
-        places = [place for block in pool.blocks for place in block]
-        if not places:
-            return pool, alone
-        own = np.concatenate([fitted.own_squares for fitted in pool.fits])
-        freedom = np.concatenate([fitted.own_freedom for fitted in pool.fits])
-        distilled = np.where(group.loc[places, "is_baseline"], 0, freedom)
-        first = standing_apart(own, distilled, pool.squares, pool.freedom, APART)
-        if first is not None and 2 * (len(alone) + 1) <= len(group):  # where half stand apart, there is no usual spread
-            alone.append(places[first])
-        elif first is not None or _uneven(group.loc[places, "by_seed"], own, freedom):
-            everyone = list(group.index[~group["is_baseline"] & (group["n"] > 0)])
-            return _pool(group.drop(index=everyone)), everyone
-        else:
-            return pool, alone
-
-
-def _uneven(by_seed: pd.Series, own: Floats, freedom: Ints) -> bool:
-    """Whether spreads differ: what the model leaves of each cell, or each cell about its own mean.
-
-    The first is blurred by wild cells, through the seeds' effects that it takes from them, the second by seeds that
-    move all cells alike, which make the test milder. Half of the level for each.
-    """
-    values = [np.array([*values.values()]) for values in by_seed]
-    about = np.array([((value - value.mean()) ** 2).sum() for value in values])
-    freely = np.array([len(value) - 1 for value in values])
-    least = resolution(np.concatenate(values)) ** 2 / 2  # two values a step apart
-    return uneven(own, freedom, APART / 2, least) or uneven(about, freely, APART / 2, least)
-
-
-def _pool(group: pd.DataFrame) -> Pool:
-    blocks, fits = [], []
-    for _, block in group[group["by_seed"].map(len) > 0].groupby([*BLOCK], dropna=False, sort=False):
-        # the baseline first, so that its place is known
-        block = block.sort_values("is_baseline", ascending=False, kind="stable")
-        values = [(i, seed, value) for i, by_seed in enumerate(block["by_seed"]) for seed, value in by_seed.items()]
-        cell, seed, value = (np.array(column) for column in zip(*values, strict=True))
-        blocks.append(list(block.index))
-        fits.append(fit(cell, np.unique(seed, return_inverse=True)[1], value.astype(np.float64)))
-    return Pool(blocks, fits, sum(f.squares for f in fits), sum(f.freedom for f in fits))
 
 
 def _contrasts(fitted: Fit, block: list[int]) -> Iterator[Contrast]:
@@ -176,7 +123,7 @@ def _together(family: list[Contrast], pool: Pool, count: int, level: float) -> I
         if known:
             error = sd * contrast.factor**0.5
             values |= _intervals(contrast.estimate, error, pool.freedom, together, level)
-            values |= {"p_family": luck[i], "residual_sd": sd}
+            values |= {"p_family": max(luck[i], values["p"]), "residual_sd": sd}
         yield contrast.cell, values
 
 

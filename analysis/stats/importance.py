@@ -12,7 +12,8 @@ from analysis.stats.swept import swept
 
 EVALUATORS = {"fANOVA": "FanovaImportanceEvaluator", "MDI": "MeanDecreaseImpurityImportanceEvaluator",
               "PED-ANOVA": "PedAnovaImportanceEvaluator"}  # fmt: skip
-FEWEST = 4  # cells; of fewer nothing can be said
+FEWEST = 8  # cells; of fewer nothing can be said
+TENTH = 80  # cells, so that the best tenth is eight: of two or three PED-ANOVA sees but their chance likeness
 COLUMNS = (*COMPARABLE, "evaluator", "field", "importance", "cells")
 
 
@@ -23,7 +24,8 @@ def importance(runs: pd.DataFrame) -> pd.DataFrame:
     distilled cells whose runs have all finished (``cells``: how many), seeds averaged, controls left out; so no run
     that was stopped early stands beside a whole one. Evaluators (optuna.importance): fANOVA (Hutter et al. 2014) and
     MDI, variance explained over all of the space, by random forests; PED-ANOVA (Watanabe et al. 2023), what tells the
-    best tenth from the rest. They may disagree. No rows with fewer than ``FEWEST`` cells, or where all are alike.
+    best tenth from the rest, from ``TENTH`` cells on. They may disagree. No rows with fewer than ``FEWEST`` cells, or
+    where all are alike.
     """
     table = cells(runs)
     tried = table[~table["is_baseline"] & table["selected_by"].notna() & (table["control"].fillna("none") == "none")]
@@ -43,6 +45,8 @@ def _evaluated(group: pd.DataFrame) -> list[dict[str, Any]]:
     study = _study(fields, [float(score) for score in group["selected_by"]])
     rows = []
     for name, kind in EVALUATORS.items():
+        if name == "PED-ANOVA" and len(group) < TENTH:
+            continue
         evaluator = getattr(optuna.importance, kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

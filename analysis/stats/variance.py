@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.stats.blocked import Floats, Ints, fit
+from analysis.stats.blocked import EXACT, Floats, Ints, fit
 from analysis.stats.cells import COMPARABLE, cells, far_off
-from analysis.stats.swept import coded, swept
+from analysis.stats.swept import indicators, levels_of
 
-SEED, REST, INTERACTIONS = "seed", "seed x setting", "interactions"
+SEED, REST, INTERACTIONS, JOINT = "seed", "seed x setting", "interactions", "not separable"
 LUCK = (SEED, REST)
 COLUMNS = ("source", "df", "sum_of_squares", "share", "sd", "p", "runs", "left_out")
 
@@ -20,13 +20,13 @@ COLUMNS = ("source", "df", "sum_of_squares", "share", "sd", "p", "runs", "left_o
 def variance_shares(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> pd.DataFrame:
     """Analysis of variance of the distilled, finished runs; a few rows for each data set, student, budget and protocol.
 
-    source: every swept field; ``interactions`` of them, and what a slope leaves; ``seed``, what a seed does to all
+    source: every swept field; ``interactions`` of them (and, of numbers that a searcher drew, what their quarters
+      leave); ``not separable``, what fields do that were not varied independently; ``seed``, what a seed does to all
       settings alike; ``seed x setting``, what it does to each, which is what is left. These two together are luck.
-    df, sum_of_squares: type II, each field beside all the others; a number with more values than half of the cells, as
-      a searcher draws it, is a slope. p: of no effect (F test against the rest)
-    share: of the variance between runs, by epsilon squared: less what luck alone would give, never below 0; adds to 1
-    sd: the same as a standard deviation, a fraction of 1
-    runs, left_out: how many runs this rests on, and of how many cells that have diverged (``far_off``) it does not
+    df, sum_of_squares: type II, each field beside all the others. p: of no effect (F test against the rest)
+    sd: the standard deviation that a source brings into a run's accuracy, a fraction of 1: of a field over the values
+      that were run, of seeds over all seeds (variance components); share: its square's, of their sum
+    runs, left_out: how many runs this rests on, and of how many cells far below the others (``far_off``) it does not
     No rows where nothing was swept, or no cell has two seeds: luck cannot be told from settings then.
     """
     table = cells(runs, metric)
@@ -50,35 +50,36 @@ def _analysed(group: pd.DataFrame) -> list[dict[str, Any]]:
     if whole.freedom < 1 or whole.squares == 0:
         return []
     squares = _main_effects(_factors(group, cell), seed, value, (whole.squares, len(value) - whole.freedom))
-    without, rank = _residual([_levels(cell)], value)
+    without, rank = _residual([indicators(cell)], value)
     squares[SEED] = (without - whole.squares, len(value) - whole.freedom - rank)
     squares[REST] = (whole.squares, whole.freedom)
-    return [row | {"runs": len(value), "left_out": int(off.sum())} for row in _shares(squares, value)]
+    rows = _shares(squares, len(value), len(value) / (seed.max() + 1))
+    return [row | {"runs": len(value), "left_out": int(off.sum())} for row in rows]
 
 
 def _factors(group: pd.DataFrame, cell: Ints) -> dict[str, Floats]:
     """The swept fields as columns of a linear model, by run."""
-    return {name: coded(group[name])[cell] for name in swept(group)}
+    return {name: indicators(levels)[cell] for name, levels in levels_of(group).items()}
 
 
 def _main_effects(
     factors: dict[str, Floats], seed: Ints, value: Floats, whole: tuple[float, int]
 ) -> dict[str, tuple[float, int]]:
-    """(sum of squares, df) of every factor beside the others, and of what they do only together."""
-    seeds = _levels(seed)
+    """(sum of squares, df) of every factor beside the others, of what cannot be told apart, and of what is left."""
+    seeds = indicators(seed)
+    none, least = _residual([seeds], value)
     main, rank = _residual([seeds, *factors.values()], value)
     found = {}
     for name in factors:
         others = [columns for other, columns in factors.items() if other != name]
         squares, less = _residual([seeds, *others], value)
         found[name] = (squares - main, rank - less)
+    apart, freedom = (sum(column) for column in zip(*found.values(), strict=True))
+    if none - main - apart > EXACT * (none - main):
+        found[JOINT] = (none - main - apart, max(0, rank - least - freedom))
     if whole[1] > rank:
         found[INTERACTIONS] = (main - whole[0], whole[1] - rank)
-    return {name: effect for name, effect in found.items() if effect[1] > 0}
-
-
-def _levels(codes: Ints) -> Floats:
-    return np.equal.outer(codes, np.arange(codes.max() + 1)).astype(np.float64)
+    return {name: effect for name, effect in found.items() if effect[1] > 0 or name == JOINT}
 
 
 def _residual(factors: list[Floats], value: Floats) -> tuple[float, int]:
@@ -89,20 +90,21 @@ def _residual(factors: list[Floats], value: Floats) -> tuple[float, int]:
     return float(left @ left), int(rank)
 
 
-def _shares(squares: dict[str, tuple[float, int]], value: Floats) -> list[dict[str, Any]]:
-    rest, freedom = squares[REST]
-    noise = rest / freedom
-    total = sum(square for square, _ in squares.values())
-    real = {name: max(0.0, square - df * noise) for name, (square, df) in squares.items() if name != REST}
-    real[REST] = max(0.0, total - sum(real.values()))
+def _shares(squares: dict[str, tuple[float, int]], runs: int, cells_a_seed: float) -> list[dict[str, Any]]:
+    noise = squares[REST][0] / squares[REST][1]
+    variance = {name: max(0.0, square - df * noise) / runs for name, (square, df) in squares.items()}
+    variance[REST] = noise
+    square, df = squares[SEED]
+    variance[SEED] = max(0.0, square / df - noise) / cells_a_seed if df else 0.0
+    total = sum(variance.values())
     rows = [
         {
             "source": name,
             "df": df,
             "sum_of_squares": square,
-            "share": real[name] / total,
-            "sd": (real[name] / total * float(value.var(ddof=1))) ** 0.5,
-            "p": np.nan if name == REST else float(stats.f.sf(square / df / noise, df, freedom)),
+            "share": variance[name] / total,
+            "sd": variance[name] ** 0.5,
+            "p": np.nan if name == REST or not df else float(stats.f.sf(square / df / noise, df, squares[REST][1])),
         }
         for name, (square, df) in squares.items()
     ]

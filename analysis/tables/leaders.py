@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.stats.cells import BLOCK, EXACT, far_off
-from analysis.tables.captions import WEIGHING
-from analysis.tables.grid import ABSENT, absence, comparable, described, heading, percent, seeds, usual, varying
+from analysis.tables.captions import WEIGHING, doubts
+from analysis.tables.grid import ABSENT, absence, comparable, described, heading, percent, seeds, varying
 from analysis.tables.layout import Layout
 from analysis.tables.tricks import UNDISTILLED
 from analysis.tables.words import gain_words, interval_words, mean_words
@@ -75,19 +75,19 @@ def _seeds_alone(table: pd.DataFrame) -> list[str]:
     """How far a cell's seeds lie apart, and how far the cells do, among comparable cells of several seeds."""
     found = []
     for where, group in comparable(table):
-        tried = group[group["control"].fillna("none").eq("none") & (group["n"] > 1)]
+        tried = group[~group["is_baseline"] & group["control"].fillna("none").eq("none") & (group["n"] > 1)]
         if len(tried) > 2:
             found.append(_apart(tried, f" ({where})" if where else ""))
     return found
 
 
 def _apart(tried: pd.DataFrame, where: str) -> str:
-    seed, n, off = tried["sd"].median(), usual(tried), far_off(tried["mean"])
+    off = far_off(tried["mean"])
+    kept = tried[~off]
     without = f", without {off.sum()} far off" if off.any() else ""
-    words = f"sd {percent(seed)} points over the seeds of a cell (median of {len(tried)})"
-    luck = f"{percent(seed / n**0.5)} between means of {n} by luck alone"
-    between = f"between the cells' means {percent(tried.loc[~off, 'mean'].std())}{without}"
-    return f"Seeds against settings{where}: {words}, {luck}; {between}."
+    seed = float((kept["sd"] ** 2).mean()) ** 0.5  # variances average, standard deviations do not
+    words = f"sd {percent(seed)} points over the seeds of a cell (of {len(kept)} distilled cells{without})"
+    return f"Seeds against settings{where}: {words}; {percent(kept['mean'].std())} between the cells' means."
 
 
 def _no_best(table: pd.DataFrame) -> str:
@@ -117,9 +117,8 @@ def _best(cell: Any, words: str) -> str:
     published = cell.protocol == "published"
     by = "test accuracy" if published else "validation"
     name = f"★ Best by {by}, so biased upwards" if published else f"★ Best by {by}"
-    notes = [f"tied with {cell.tied} other{'s' if cell.tied > 1 else ''}"] if cell.tied else []
-    notes += [f"no distilled cell beats the baseline by {by}"] if cell.none_leads else []
-    name = f"{name} ({'; '.join(notes)})" if notes else name
+    notes = "; ".join(doubts(cell))
+    name = f"{name} ({notes})" if notes else name
     return f"{name}: {words}: {', '.join(filter(None, [_validation(cell), test]))}"
 
 

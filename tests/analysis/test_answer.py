@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pandas as pd
 import pytest
 from hand_made import baseline, run, runs_frame
@@ -31,7 +34,7 @@ def test_a_gain_that_is_shown() -> None:
         second
         == "Of 3 settings compared with the baseline 2 are better than the baseline beyond luck, 0 worse, 1 undecided."
     )
-    assert third.startswith("The seed alone moves a run by 0.")
+    assert third.startswith("Luck: the seed moves a run by 0.")
     assert "against temperature 100 %" in third
 
 
@@ -45,7 +48,10 @@ def test_a_loss_is_called_a_loss() -> None:
     rows = [baseline(0.7 + s / 1000, 0.7, seed=s) for s in range(3)]
     rows += [run(0.6 + (s % 2) / 1000, 0.6, seed=s) for s in range(3)]
     first, *_ = answers(runs_frame(rows))[""]
-    assert "is the only one: 60.03 % test accuracy over 3 seeds, 10.07 points less than" in first
+    assert (
+        "is method kd, mode kl, temperature 4, alpha 0.5: 60.03 % test accuracy over 3 seeds, 10.07 points less than"
+        in first
+    )
     assert first.endswith("so a loss is shown.")
 
 
@@ -58,12 +64,15 @@ def test_a_loss_is_called_a_loss() -> None:
             [run(status="failed"), run(status="unfinished")],
             "No run has finished (1 failed, 1 unfinished), so there is no",
         ),
-        ([baseline(0.6, 0.6)], "No distilled setting has finished all of its runs"),
+        ([baseline(0.6, 0.6)], "Nothing was distilled"),
+        ([baseline(0.6, 0.6), run(status="failed")], "No distilled setting has finished all of its runs"),
+        ([run(float("nan"), 0.6), baseline(None, 0.6)], "None of the 2 finished runs has a test accuracy"),
+        ([baseline(0.6, 0.6), run(0.6, 0.6)], "the same as the undistilled student; with a single seed"),
         ([], "No run has finished."),
         (sweep(0.05, protocol="published"), "chosen on the test set itself and so flattered"),
         (
             [baseline(0.6, 0.6, seed=0), run(0.7, 0.7, seed=1)],
-            "it shares no finished seed with the undistilled baseline",
+            "no undistilled baseline of its recipe shares a finished seed with it",
         ),
     ],
 )
@@ -76,7 +85,7 @@ def test_what_is_not_known_is_said(rows: list[dict[str, object]], said: str) -> 
 
 def test_luck_is_known_without_a_baseline() -> None:
     rows = [r for r in sweep(0.05) if r.get("method") != "none"]
-    assert answers(runs_frame(rows))[""][-1].startswith("The seed alone moves a run by 0.")
+    assert answers(runs_frame(rows))[""][-1].startswith("Luck: the seed moves a run by 0.")
 
 
 def test_every_student_has_an_answer_of_its_own() -> None:
@@ -98,6 +107,47 @@ def test_nan_accuracy_is_no_result() -> None:
     frame = runs_frame(rows)
     assert pd.isna(frame["test_accuracy_last"].iloc[-1])
     assert answers(frame)[""][0].startswith("The best setting, chosen by validation, is temperature 9")
+
+
+def test_an_interval_that_ends_at_zero_as_printed_decides_nothing() -> None:
+    frame = runs_frame(sweep(0.05))
+    _, second, _ = answers(frame)[""]
+    assert "2 are better" in second
+
+
+def test_where_settings_differ_in_spread_the_range_is_given() -> None:
+    rng = np.random.default_rng(3)
+    rows = [baseline(0.6 + v, 0.6, seed=s) for s, v in enumerate(0.001 * rng.normal(size=5))]
+    for t, sd in ((1.0, 0.001), (2.0, 0.001), (4.0, 0.03), (9.0, 0.04), (12.0, 0.03), (20.0, 0.04)):
+        rows += [run(0.62 + v, 0.62, seed=s, temperature=t) for s, v in enumerate(sd * rng.normal(size=5))]
+    third = answers(runs_frame(rows))[""][2]
+    assert re.search(
+        r"paired by seed, 0\.\d\d to [1-4]\.\d\d points \(by the setting\) of standard deviation remain", third
+    )
+    assert re.search(r"over all 6 settings at once with 80 % certainty takes \d to \d\d\d\d? seeds\.", third)
+
+
+def test_what_a_seed_does_to_all_settings_alike_is_luck_too() -> None:
+    """Seeds move every run by two points; only what does not cancel in pairs decides how many seeds it takes."""
+    of_seed, rng = [0.02, -0.02, 0.02, -0.02, 0.0], np.random.default_rng(0)
+    rows = []
+    for s, moved in enumerate(of_seed):
+        rows.append(baseline(0.6 + moved + 0.0005 * rng.normal(), 0.6, seed=s))
+        distilled = 0.61 + moved + 0.0005 * rng.normal(size=3)
+        rows += [run(v, 0.61, seed=s, temperature=t) for t, v in zip((1.0, 4.0, 9.0), distilled, strict=True)]
+    third = answers(runs_frame(rows))[""][2]
+    assert re.search(r"the seed moves a run by (1\.9|2\.0)\d points", third)
+    assert re.search(r"paired by seed, 0\.0\d points of standard deviation remain", third)
+
+
+def test_the_survivor_of_failures_is_not_called_better() -> None:
+    lucky = [
+        run(0.72, 0.72, seed=0, temperature=30.0),
+        *(run(status="failed", seed=s, temperature=30.0) for s in (1, 2, 3)),
+    ]
+    _, second, _ = answers(runs_frame([*sweep(0.05), *lucky]))[""]
+    assert second.startswith("Of 3 settings")
+    assert "1 more has too few finished runs to say" in second
 
 
 def test_controls_are_no_settings() -> None:

@@ -152,16 +152,15 @@ def test_the_interval_is_students() -> None:
 
 
 def test_what_the_seeds_alone_do_is_said_beside_what_the_settings_do() -> None:
-    rows = [make(test + s, 0.8, seed=int(100 * s)) for make, test in ((baseline, 0.8), (own, 0.9)) for s in (0, 0.02)]
+    """Distilled cells alone: the baseline is no setting that was tried."""
+    rows = [make(test + s, 0.8, seed=int(100 * s)) for make, test in ((baseline, 0.2), (own, 0.9)) for s in (0, 0.02)]
     rows += [run(0.85 + s, 0.8, seed=int(100 * s)) for s in (0, 0.02)]
-    line = (
-        "- Seeds against settings: sd 1.41 points over the seeds of a cell (median of 3), 1.00 between means of 2 by "
-        "luck alone; between the cells' means 5.00.\n"
-    )
-    assert line in grid_table(runs_frame(rows))
-    assert "Seeds against" not in grid_table(runs_frame(rows[:4]))  # two cells are no spread
+    assert "Seeds against" not in grid_table(runs_frame(rows))  # two cells are no spread
+    rows += [run(0.80 + s, 0.8, seed=int(100 * s), method="rkd") for s in (0, 0.02)]
+    line = "- Seeds against settings: sd 1.41 points over the seeds of a cell (of 3 distilled cells); 5.00 between the"
+    assert f"{line} cells' means.\n" in grid_table(runs_frame(rows))
     collapsed = [own(0.1, seed=0, method="sp"), own(0.1, seed=2, method="sp")]
-    assert "means 5.00, without 1 far off." in grid_table(runs_frame(rows + collapsed))
+    assert "(of 3 distilled cells, without 1 far off); 5.00 between" in grid_table(runs_frame(rows + collapsed))
 
 
 def test_the_picture_has_a_line_a_method_and_the_baselines_band() -> None:
