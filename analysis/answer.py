@@ -39,7 +39,8 @@ def answers(runs: pd.DataFrame) -> dict[str, list[str]]:
 def _nothing(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     finished = int((runs["status"] == "finished").sum())
     if finished:
-        return f"None of the {finished} finished runs has a test accuracy, so there is no answer."
+        runs_of = "the one finished run" if finished == 1 else f"all {finished} finished runs"
+        return f"The test accuracy of {runs_of} is missing, so there is no answer."
     counts = {name: int(table[f"n_{name}"].sum()) for name in ("failed", "stopped", "unfinished")}
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return f"No run has finished ({words}), so there is no answer yet." if words else "No run has finished."

@@ -23,6 +23,9 @@ from analysis.stats.weights import changed
 from analysis.tables.grid import ABSENT, percent, word
 from analysis.tables.tricks import OFF
 
+ABOUT = """Sets published numbers beside the runs of a folder that have the same student, data set, method and teacher.
+Writes compare.md, compare.csv and, where anything fits, compare.png into the folder; a URI will do."""
+FILES = ("compare.md", "compare.csv", "compare.png")
 METRICS = {"best": "test_accuracy_best", "last": "test_accuracy_last"}
 OURS = ("ours", "ours_half_width", "ours_n", "ours_seeds", "ours_epoch", "difference", "differs", "others")
 PLAIN = {**OFF, "precision": "float32"}  # what a row that says nothing is taken to mean
@@ -45,21 +48,35 @@ def compare(folder: str) -> str:
     Of a results folder all published tables are shown, of a sweep's those that it has a run for, and its namesake.
     Where nothing of ours fits there is no picture. Raises InputError where there are no runs, or they cannot be read.
     """
+    return report(_written(folder))
+
+
+def _written(folder: str) -> dict[str, pd.DataFrame]:
+    """Writes the files; the tables that they hold."""
     where = frames.sweeps(folder)
     cells_of = _finished(frames.runs(folder))
     tables = {name: _compared(name, cells_of) for name in names()}
     if where == [folder.rstrip("/")]:
         stem = where[0].rpartition("/")[2]
         tables = {name: table for name, table in tables.items() if name == stem or table["ours"].notna().any()}
-    text = report(tables)
-    frames.write(folder, "compare.md", text.encode())
+    frames.write(folder, "compare.md", report(tables).encode())
     frames.write(folder, "compare.csv", _csv(tables))
     figure = scatter(tables)
     if figure is None:
         frames.remove(folder, "compare.png")
     else:
         save(figure, folder, "compare.png")
-    return text
+    return tables
+
+
+def _told(folder: str) -> str:
+    """Of what is written the tables with something of ours, the names of the others, and where all of it lies."""
+    tables = _written(folder)
+    told = {name: table for name, table in tables.items() if table["ours"].notna().any()}
+    rest = [name for name in names() if name not in told]
+    many = "1 collection has" if len(rest) == 1 else f"{len(rest)} collections have"
+    line = f"\n{many} nothing of yours: {', '.join(rest)}\n" if rest else ""
+    return report(told) + line + script.written(folder, FILES)
 
 
 def compared(name: str, runs: pd.DataFrame) -> pd.DataFrame:
@@ -164,8 +181,8 @@ def _csv(tables: dict[str, pd.DataFrame]) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints compare.md; 2 and one line on stderr where that cannot be done."""
-    return script.run(compare, "python analysis/compare.py RESULTS, or RESULTS/sweeps/NAME", arguments)
+    """Prints of compare.md what has a number of ours; 2 and one line on stderr where that cannot be done."""
+    return script.run(_told, "python analysis/compare.py RESULTS, or RESULTS/sweeps/NAME", ABOUT, arguments)
 
 
 if __name__ == "__main__":

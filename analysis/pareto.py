@@ -22,6 +22,7 @@ from analysis.stats.budget import Budget, judged
 from analysis.stats.cells import KEY
 from analysis.tables.contenders import report
 
+FILES = ("pareto.md", "pareto.csv", "pareto.png")
 TOLD = ("is_baseline", "mean", "sd", "half_width", "n", "seeds", "selected_by", "without_teacher",
         "without_half_width", "without_n", "parameters", "latency_seconds", "device", "teacher_agreement", "by_size",
         "by_latency", "fits", "chosen")  # fmt: skip
@@ -30,8 +31,8 @@ TOLD = ("is_baseline", "mean", "sd", "half_width", "n", "seeds", "selected_by", 
 def pareto(folder: str, budget: Budget | None = None) -> str:
     """Writes the three files into a results folder, or a sweep's, and returns pareto.md.
 
-    Where no student has finished, or neither sizes nor latencies are known, there is no picture. Raises InputError
-    where there are no runs, or they cannot be read.
+    Where there is but one student, or none has finished, or neither sizes nor latencies are known, there is no picture.
+    Raises InputError where there are no runs, or they cannot be read.
     """
     budget = budget or Budget()
     runs = frames.runs(folder)
@@ -92,12 +93,13 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints pareto.md; 2 and one line on stderr where that cannot be done."""
+    """Prints pareto.md and what was written; 2 and one line on stderr where that cannot be done."""
 
     def answer() -> str:
         asked = _asked(arguments)
         size = None if asked.max_parameters is None else int(asked.max_parameters)
-        return pareto(asked.folder, Budget(size, asked.max_latency_ms, asked.min_accuracy))
+        text = pareto(asked.folder, Budget(size, asked.max_latency_ms, asked.min_accuracy))
+        return text + script.written(asked.folder, FILES)
 
     return script.printed(answer)
 

@@ -23,6 +23,8 @@ from analysis.page.wording import interval
 from analysis.tables.grid import percent
 from kd_trainable.vocabulary import InputError
 
+ABOUT = """Writes report.html: a whole sweep, or all of a results folder, as one page: answer, tables, figures.
+The file needs nothing beside it, opens without a network, and goes into the folder that it is of; a URI will do."""
 HEADER = [
     "sweep",
     "runs",
@@ -108,7 +110,7 @@ def _made() -> str:
 
 def main(arguments: list[str]) -> int:
     """Prints where the page is; 2 and one line on stderr where it cannot be made."""
-    return script.run(report, "python analysis/report.py RESULTS, or RESULTS/sweeps/NAME", arguments)
+    return script.run(report, "python analysis/report.py RESULTS, or RESULTS/sweeps/NAME", ABOUT, arguments)
 
 
 if __name__ == "__main__":

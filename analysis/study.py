@@ -17,6 +17,8 @@ import pandas as pd
 from analysis import frames, script
 from kd_trainable.records import SPEC_COLUMNS
 
+ABOUT = """Writes a sweep's runs as an Optuna study, one trial a run: optuna.journal in its folder; a URI will do.
+optuna-dashboard RESULTS/sweeps/NAME/optuna.journal shows it in the browser. Negative controls are left out."""
 FILE = "optuna.journal"
 STATES = {"finished": "COMPLETE", "stopped": "PRUNED", "running": "RUNNING", "unfinished": "WAITING"}  # else FAIL
 KEPT = ("seed", "spec_id", "status", "test_accuracy_last", "error")  # of a run, as attributes of its trial
@@ -27,14 +29,18 @@ DATES = "when each run began is not recorded: all are shown from the sweep's beg
 def write_study(folder: str) -> str:
     """Writes the study of a sweep's folder (a path or a URI) into it; returns a line that says so.
 
-    Raises InputError where its tables cannot be read.
+    Negative controls are left out, since they must not be the best trial; a baseline says so in an attribute of its
+    trial. Raises InputError where its tables cannot be read.
     """
     about = frames.about(folder)
     name = str(about.get("name") or folder.rstrip("/").rpartition("/")[2])
     began = datetime.fromisoformat(about["began"]) if about.get("began") else datetime.fromtimestamp(0, UTC)
     runs = frames.runs(folder)
-    frames.write(folder, FILE, journal(name, runs, frames.epochs(folder), began))
-    return f"{folder.rstrip('/')}/{FILE}: study {name}, {len(runs)} trials\n"
+    real = runs[runs["control"].fillna("none") == "none"].reset_index(drop=True)
+    frames.write(folder, FILE, journal(name, real, frames.epochs(folder), began))
+    left = len(runs) - len(real)
+    controls = f"; {left} runs of negative controls, which do not compete, left out" if left else ""
+    return f"{folder.rstrip('/')}/{FILE}: study {name}, {len(real)} trials{controls}\n"
 
 
 def journal(name: str, runs: pd.DataFrame, epochs: pd.DataFrame, began: datetime) -> bytes:
@@ -89,6 +95,7 @@ def _trials(runs: pd.DataFrame, epochs: pd.DataFrame, metric: str, began: dateti
     for number, (row, given) in enumerate(zip(runs.to_dict("records"), parameters, strict=True)):
         params = {str(field): value for field, value in given.items() if value is not None}
         state, value = _state(row["status"], row[f"{metric}_last"])
+        alone = row["method"] == "none"
         seconds = 0.0 if pd.isna(row["train_seconds"]) else float(row["train_seconds"])
         yield FrozenTrial(
             number=number,
@@ -97,7 +104,7 @@ def _trials(runs: pd.DataFrame, epochs: pd.DataFrame, metric: str, began: dateti
             value=value,
             params=params,
             distributions={field: distributions[field] for field in params},
-            user_attrs={k: row[k] for k in KEPT if not pd.isna(row[k])},
+            user_attrs={k: row[k] for k in KEPT if not pd.isna(row[k])} | ({"baseline": True} if alone else {}),
             system_attrs={},
             intermediate_values=reached.get(row["spec_id"], {}),
             datetime_start=None if state == "WAITING" else began,
@@ -144,7 +151,7 @@ def _reached(epochs: pd.DataFrame, metric: str) -> Mapping[str, dict[int, float]
 
 def main(arguments: list[str]) -> int:
     """Writes the study of the sweep's folder; 2 and one line on stderr where that cannot be done."""
-    return script.run(write_study, "python -m analysis.study RESULTS/sweeps/NAME", arguments)
+    return script.run(write_study, "python -m analysis.study RESULTS/sweeps/NAME", ABOUT, arguments)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from analysis.study import write_study
 from analysis.tables.layout import layout
 from analysis.tables.overview import grid_table
 
+ABOUT = """Prints a sweep's table, and writes it and its pictures into the sweep's folder, as the sweep's own end does.
+These are table.md, heatmap.png, methods.png, tricks.png or cells.png, and optuna.journal; a URI will do."""
 PICTURES = ("heatmap.png", "methods.png", "tricks.png", "cells.png")
 
 
@@ -55,7 +57,7 @@ def _pictures(runs: pd.DataFrame) -> dict[str, Figure]:
 
 def main(arguments: list[str]) -> int:
     """Prints the table of the sweep's folder; 2 and one line on stderr where that cannot be done."""
-    return script.run(summarise, "python -m analysis.summary RESULTS/sweeps/NAME", arguments)
+    return script.run(summarise, "python -m analysis.summary RESULTS/sweeps/NAME", ABOUT, arguments)
 
 
 if __name__ == "__main__":

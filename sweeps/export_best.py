@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
+from analysis.stats.cells import COMPARABLE
 from analysis.stats.winner import winners
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
@@ -64,12 +65,22 @@ def choose(folders: list[str], student: str | None) -> pd.Series:
         require_known("student", student, sorted(set(table["student"])))
         table = table[table["student"] == student]
     if len(table) > 1:
-        listed = "; ".join(
-            f"--run {row.spec_id} ({row.sweep}: {row.student} on {row.dataset}, {row.epochs} epochs, {row.protocol})"
-            for row in table.itertuples()
-        )
-        raise InputError(f"{len(table)} winners that cannot be compared: say --sweep, --student or --run: {listed}")
+        raise InputError(_several(table))
     return table.iloc[0]
+
+
+def _several(table: pd.DataFrame) -> str:
+    """Which winners there are, and what chooses one of them."""
+    what = [f"{row.student} on {row.dataset}, {row.epochs} epochs, {row.protocol}" for row in table.itertuples()]
+    if len(table.drop_duplicates([*COMPARABLE])) == 1:  # so that each is of a sweep of its own
+        listed = " or ".join(
+            f"--sweep {row.sweep} ({100 * row.mean:.2f} %, n={row.n}, by what selects)" for row in table.itertuples()
+        )
+        return f"{len(table)} sweeps have a winner of {what[0]}: say {listed}"
+    listed = "; ".join(
+        f"--run {row.spec_id} ({row.sweep}: {words})" for row, words in zip(table.itertuples(), what, strict=True)
+    )
+    return f"{len(table)} winners that cannot be compared: say --sweep, --student or --run: {listed}"
 
 
 def how(winner: pd.Series) -> str:
@@ -150,6 +161,9 @@ def report(to: Storage, folder: str, card: dict[str, Any], name: str) -> str:
         f"largest{random}",
         "written:",
         *(f"  {to.path(*filter(None, (folder, made)))}" for made in (file, f"load_{name}.py", "README.md", CARD)),
+        "to load it, in Python in that folder:",
+        f"  from load_{name} import logits",
+        f"  logits(pixels)  # {card['input']} -> {card['output']}",
     ]
     return "\n".join(lines)
 

@@ -71,6 +71,7 @@ def test_the_winner_lies_in_the_results_folder(export: Export, results: Path, tm
     assert str(folder / "model.pt2") in said
     assert f"run {name}" in said
     assert f"computed anew {100 * card['test_accuracy']:.2f} %" in said
+    assert "  from load_torch_export import logits\n  logits(pixels)  # float32 pixels in [0, 1], [N, " in said
     again = export(results / "sweeps/first", "--student", "digits_mlp")
     assert str(folder / "model.safetensors") in again
     assert set(json.loads((folder / "card.json").read_text())["files"]) == {"model.pt2", "model.safetensors"}
@@ -102,6 +103,14 @@ def test_several_winners_are_listed(refused: Callable[..., str], export: Export,
         assert words in line
     assert f"run {other.spec_id}" in export(folder, "--sweep", "second")
     assert f"run {first.spec_id}" in export(folder, "--student", "digits_mlp")
+
+
+def test_two_sweeps_of_one_student_are_named_with_the_flag(refused: Callable[..., str], tmp_path: Path) -> None:
+    for sweep, seed in (("first", 0), ("second", 1)):
+        exported_runs.stored(tmp_path / "two", exported_runs.trained(seed=seed), sweep=sweep)
+    line = refused(tmp_path / "two")
+    assert line.startswith("2 sweeps have a winner of digits_mlp on digits, 1 epochs, holdout: say --sweep first (")
+    assert " or --sweep second (" in line
 
 
 @pytest.mark.parametrize(

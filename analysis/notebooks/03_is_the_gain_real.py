@@ -43,7 +43,7 @@ from analysis.tables.grid import percent
 
 runs = frames.runs(RESULTS)
 table = differences(runs)
-judged = table[table["competes"] & table["pooled"].fillna(False) & table["residual_sd"].notna()]
+judged = table[table["competes"] & table["low"].notna()]
 sweeps = list(judged.groupby([*COMPARABLE], dropna=False))  # what may be compared with one another
 if not sweeps:
     say("No difference has an interval here: that takes a baseline, and two seeds or more. Much below is unknown.")
@@ -68,12 +68,14 @@ show(forest, runs)
 
 # %%
 for (dataset, student, budget, _), group in sweeps:
-    draw, df = np.random.default_rng(0), int(group["df"].iloc[0])
-    luck = 100 * float(group["residual_sd"].iloc[0]) / float(group["n"].median()) ** 0.5  # of a mean over the seeds
-    luck = luck * (df / draw.chisquare(df, (10_000, 1))) ** 0.5  # which is known no better than so many runs tell
+    draw, pooled = np.random.default_rng(0), group["pooled"].to_numpy(bool)
+    luck, df = (100 * group["residual_sd"] / group["n"] ** 0.5).to_numpy(float), group["df"].to_numpy(int)
+    # no luck is known better than so many runs tell: cells that share one are as wrong together, others each alone
+    wrong = (df / draw.chisquare(df, (10_000, len(df)))) ** 0.5
+    wrong[:, pooled] = wrong[:, pooled][:, :1]
     baseline = group.groupby([*BLOCK], dropna=False).ngroup().to_numpy()  # each setting has that of its own recipe
-    settings, baselines = (luck * draw.normal(size=(10_000, n)) for n in (len(group), baseline.max() + 1))
-    best_by_luck = (settings - baselines[:, baseline]).max(axis=1)
+    settings, baselines = (draw.normal(size=(10_000, n)) for n in (len(group), baseline.max() + 1))
+    best_by_luck = (luck * wrong * (settings - baselines[:, baseline])).max(axis=1)
     best_here = 100 * float(group["difference"].max())
     figure, (ax,) = sheet(1, 1, 7, 3.4)
     middle = tuple(np.quantile(best_by_luck, [0.0005, 0.9995]))
@@ -107,7 +109,8 @@ if chosen.empty:
 else:
     rates = ["claimed", "honest", "flattery"]
     show(chosen.assign(**chosen[rates].map(percent)).set_index([*COMPARABLE, "rule"]))
-added = best_epoch_inflation(runs)["inflation"].dropna()
+real = runs[runs["control"].fillna("none") == "none"]
+added = best_epoch_inflation(real)["inflation"].dropna()
 if len(added):
     mean, most = percent(added.mean(), "+"), percent(added.max(), "+")
     say(f"The best epoch adds {mean} points to a setting on average, and {most} at most.")
@@ -130,12 +133,12 @@ show(variance_table, runs)
 # %%
 sizes = [0.002, 0.005, 0.01, 0.02]
 for (dataset, student, budget, _), group in sweeps:
-    sd, family = float(group["residual_sd"].iloc[0]), int(group["comparisons"].max())
+    sd, family = float(group["residual_sd"].median()), int(group["comparisons"].max())
     needed = seeds_needed(sd, sizes).rename(columns={"seeds": "seeds, one planned comparison"})
     needed[f"seeds, all {family} at once"] = seeds_needed(sd, sizes, comparisons=family)["seeds"]
-    say(
-        f"{student} on {dataset}, {budget} epochs: luck moves a run by {percent(sd)} points; n here {group['n'].max()}."
-    )
+    usual = "" if group["pooled"].all() else ", in the middle one of the settings, whose spreads differ"
+    where = f"{student} on {dataset}, {budget} epochs"
+    say(f"{where}: luck moves a run by {percent(sd)} points{usual}; n here {group['n'].max()}.")
     show(
         needed.assign(difference=100 * needed["difference"]).set_index("difference").rename_axis("difference (points)")
     )

@@ -23,6 +23,7 @@ from analysis.page.sections.table import table
 from analysis.page.sections.troubles import controls, failures
 from analysis.page.sweep import Sweep
 from analysis.page.wording import listed, several
+from analysis.stats.importance import FEWEST
 
 FIGURES = (heatmap, temperature, learning, forest, parallel, front, agreement, important, shares, seeds)
 ABSENT = {  # why a figure is not there
@@ -33,7 +34,7 @@ ABSENT = {  # why a figure is not there
     "parallel": "parallel coordinates (fewer than two fields were swept)",
     "front": "accuracy against cost (nothing to draw)",
     "agreement": "agreement with the teacher (not recorded)",
-    "important": "importance of fields (that takes two swept fields and four cells)",
+    "important": f"importance of fields (that takes two swept fields and {FEWEST} cells)",
     "shares": "what the spread comes from (that takes two seeds of several cells)",
 }
 

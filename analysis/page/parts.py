@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from plotly.graph_objects import Figure
 
-NUMBER = re.compile(r"(?:< )?[-+]?\d[\d.,]*(?: %| points?)?")
+NUMBER = re.compile(r"(?:< )?[-+]?\d[\d.,]*(?: %| points?| h| min| s)?")
 ABSENT = "–"
 
 

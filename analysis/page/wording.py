@@ -40,11 +40,11 @@ def duration(seconds: float) -> str:
 
 
 def hours(seconds: float) -> str:
-    """'< 0.01', '0.34', '12.1', '1,234': hours as a table has them."""
+    """'34 s', '5 min', '0.34 h', '12.1 h', '1,234 h': as a table has them, below 0.1 h in minutes or seconds."""
     value = seconds / 3600
-    if 0 < value < 0.005:
-        return "< 0.01"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value < 0.1:
+        return duration(seconds) if seconds else "0"
+    return f"{value:,.0f} h" if value >= 100 else f"{value:.1f} h" if value >= 10 else f"{value:.2f} h"
 
 
 def chance(p: Any) -> str:

@@ -122,6 +122,12 @@ def note(ax: Axes, text: str, x: float, y: float, colour: str) -> None:
 
 
 def star(ax: Axes, x: float, y: float) -> None:
-    """Marks the best, above its point."""
+    """Marks the best: a star around its marker, so that no other point can be meant."""
+    look: Any = {"color": "black", "markerfacecolor": "white", "markersize": 19, "markeredgewidth": 1.1}
+    ax.plot(x, y, "*", **look, linestyle="none", zorder=2.9)  # markers and their lines are at 3
+
+
+def star_above(ax: Axes, x: float, y: float) -> None:
+    """Marks the best, above the end of its line."""
     text = ax.annotate("★", (x, y), (0, 5), textcoords="offset points", ha="center", fontsize=SIZE + 2, zorder=7)
     text.set_path_effects([withStroke(linewidth=2, foreground="white")])

@@ -155,10 +155,11 @@ def _point(ax: Axes, y: float, cell: Any, colour: str, marker: str) -> None:
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
-    """The seeds of all cells in per cent, but for cells that are far off."""
+    """The seeds of all cells in per cent, but for controls and for cells that are far off."""
     found = [cell for line in panel.lines for cell in line.cells.values() if cell.n]
     if not found:
         return 0.0, 100.0
+    found = [cell for cell in found if role(cell) != "control"] or found
     off = far_off(pd.Series([cell.mean for cell in found]))
     seeds = [100 * v for cell, far in zip(found, off, strict=True) if not far for v in cell.by_seed.values()]
     margin = 0.06 * max(max(seeds) - min(seeds), 0.5)

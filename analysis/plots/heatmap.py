@@ -147,8 +147,7 @@ def _square(ax: Axes, x: int, y: int, cell: Any, colours: ScalarMappable, gains:
         return
     colour = colours.to_rgba(np.array(100 * float(value)))
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
-    mean = percent(cell.mean) + " *" * (gains and _clear(cell))
-    words = [_gain(cell) if gains else "", mean, "" if cell.n == n else f"n={cell.n}"]
+    words = [_gain(cell) if gains else "", percent(cell.mean), "" if cell.n == n else f"n={cell.n}"]
     # black and white are equally legible on a luminance of 0.18
     ink = "black" if _luminance(colour) > 0.18 else "white"
     ax.text(x, y, "\n".join(filter(None, words)), ha="center", va="center", fontsize=SMALL, color=ink)
@@ -158,7 +157,9 @@ def _square(ax: Axes, x: int, y: int, cell: Any, colours: ScalarMappable, gains:
 
 
 def _gain(cell: Any) -> str:
-    return percent(cell.gain, "+") + ("" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}")
+    return (
+        percent(cell.gain, "+") + ("" if pd.isna(cell.gain_sd) else f" ± {percent(cell.gain_sd)}") + " *" * _clear(cell)
+    )
 
 
 def _clear(cell: Any) -> bool:

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from analysis.plots.axes import star
+from analysis.plots.axes import star_above
 from analysis.plots.look import BASELINE, SIZE, SMALL, wrapped
 from analysis.plots.names import SIGNS
 from analysis.plots.paper import finished_cells, groups, label_figure, rows, sheet
@@ -79,7 +79,7 @@ def _draw(ax: Axes, cells: pd.DataFrame, group: pd.DataFrame) -> None:
         if cell.best:
             line.set(linewidth=3.5, zorder=4)
             line.set_path_effects([withStroke(linewidth=7, foreground="white")])
-            star(ax, len(axes) - 0.06, ys[-1])
+            star_above(ax, len(axes) - 0.06, ys[-1])
     for place, axis in enumerate(axes):
         _ruler(ax, place, axis)
     _accuracy(ax, len(axes), colours, cells, group)

@@ -53,13 +53,15 @@ def pareto(runs: pd.DataFrame) -> Figure:
 
     A point is a student: of its longest budget the cell that selection chose (``stats.front.contenders``). The line
     joins those that no cheaper one equals. Rows are data sets and protocols; latencies have a panel for each device.
-    Raises ValueError if no run has finished, or no student's size is known.
+    Raises ValueError if no run has finished, or no student's size is known, or there is but one.
     """
     table = finished_cells(runs)
     students = judged(runs, Budget())
     grid = [row for _, group in students.groupby([*SETTING], dropna=False) if (row := _row(group, students))]
     if not grid:
         raise ValueError("neither size nor latency of a student with all of its runs finished is known")
+    if len(students) < 2:
+        raise ValueError("one student alone: there is none to compare it with")
     columns = max(map(len, grid))
     figure, axes = sheet(len(grid), columns, columns * WIDE + 1.4, len(grid) * TALL + 1.2)
     named: list[tuple[Axes, list[Name], list[tuple[float, float]]]] = []

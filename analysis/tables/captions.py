@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analysis.stats.cells import COMPARABLE
@@ -21,7 +23,7 @@ def caption(runs: pd.DataFrame, table: pd.DataFrame, shown: Layout, marks: str) 
     """What the numbers are, who selects, which seeds and what setting, a line each. ``marks``: those that occur."""
     bracketed = not shown.sheets and bool(shown.panels or not shown.methods or table["student"].nunique() > 1)
     gains = gains_by_trick(table) if shown.sheets else gains_of(table, bracketed)
-    lines = [accuracies_of(table), *gains, *selection(table, marks)]
+    lines = [accuracies_of(table), *gains, *selected(table, marks)]
     lines += setting(runs, table, weighing=not shown.panels, weights=bool(shown.sheets))
     return "\n".join(lines)
 
@@ -57,6 +59,21 @@ def _spread(table: pd.DataFrame, sign: str) -> str:
 
 
 def selection(table: pd.DataFrame, marks: str) -> list[str]:
+    """``selected``, and what may be held against each best cell: a table without the line of its leaders says it."""
+    best: list[Any] = list(table[table["best"]].itertuples(index=False)) if BEST in marks else []
+    several = len({cell.student for cell in best}) > 1
+    said = [(f" of student {cell.student}" if several else "", "; ".join(doubts(cell))) for cell in best]
+    return selected(table, marks) + [f"★{whose}: {words}." for whose, words in said if words]
+
+
+def doubts(cell: Any) -> list[str]:
+    """'tied with 2 others', 'no distilled cell beats the baseline by validation': of a best cell, as far as true."""
+    by = "test accuracy" if cell.protocol == "published" else "validation"
+    tied = [f"tied with {cell.tied} other{'s' if cell.tied > 1 else ''}"] if cell.tied else []
+    return tied + [f"no distilled cell beats the baseline by {by}"] * bool(cell.none_leads)
+
+
+def selected(table: pd.DataFrame, marks: str) -> list[str]:
     """What selects the best, and what the signs ``marks`` mean; none where nothing is marked."""
     arrows = " and ".join(words for sign, words in ARROWS.items() if sign in marks)
     if BEST not in marks:

@@ -86,6 +86,7 @@ def _answer(cell: Any, group: pd.DataFrame, budget: Budget) -> list[str]:
     """The one to take, and whether the next ones on its front are really better or worse."""
     where = f" on {_word(cell.device)}" if budget.max_latency_ms is not None else ""
     lines = [f"★ **{cell.student}**{where}: {_why(budget)}, {_cost(cell, budget)}: {_accuracy(cell)}."]
+    lines += _doubts(cell)
     least = cell.mean if pd.isna(cell.half_width) else cell.mean - cell.half_width
     if budget.min_accuracy is not None and 100 * least < budget.min_accuracy:
         lines.append(f"Its interval reaches below {budget.min_accuracy:g} %: that it is accurate enough is not sure.")
@@ -95,6 +96,16 @@ def _answer(cell: Any, group: pd.DataFrame, budget: Budget) -> list[str]:
     better, worse = front[front["mean"] > cell.mean], front[front["mean"] < cell.mean]
     rivals: list[Any] = [*better.nsmallest(1, "mean").itertuples(), *worse.nlargest(1, "mean").itertuples()]
     return lines + [_rival(rival, cell, budget) for rival in rivals]
+
+
+def _doubts(cell: Any) -> list[str]:
+    """What may be held against a choice: that others tie with it, and that it needed no teacher."""
+    by = "test accuracy" if cell.protocol == "published" else "validation"
+    lines = [f"Its cell is the first of {cell.tied + 1} that tie by {by}."] if cell.tied else []
+    if cell.is_baseline or pd.isna(cell.without_teacher) or cell.without_teacher < cell.mean:
+        return lines
+    without = f"{_mean(cell.without_teacher, cell.without_half_width)} (n={cell.without_n})"
+    return [*lines, f"Not distilled, the same student is no worse: {without}."]
 
 
 def _why(budget: Budget) -> str:

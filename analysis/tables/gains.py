@@ -43,15 +43,21 @@ def _table(runs: pd.DataFrame, title: str, group: pd.DataFrame) -> Table:
     ranked = tried.sort_values(["last", "selected_by"], ascending=[True, False], kind="stable").drop(columns="last")
     fields = with_weights(ranked, varying(ranked))
     cells = zip(ranked.itertuples(index=False), described(ranked, fields), strict=True)
-    rows = tuple((*plain([role(cell), *words]), *_numbers(cell)) for cell, words in cells)
+    alone = _all_alone(ranked)
+    rows = tuple((*plain([role(cell), *words]), *_numbers(cell, alone)) for cell, words in cells)
     made = Table(title, ("", *fields, *HEADER), rows, tidy(ranked, (*NUMBERS, *INFERRED)))
     return made._replace(notes=tuple(_notes(runs, group, ranked, made)))
 
 
-def _numbers(cell: Any) -> list[Entry]:
+def _all_alone(ranked: pd.DataFrame) -> bool:
+    """Whether no two cells share a residual, so that to mark one of them would tell it from nothing."""
+    return not ranked["pooled"].dropna().any()
+
+
+def _numbers(cell: Any, alone: bool) -> list[Entry]:
     known = not pd.isna(cell.difference)
     difference = percent(cell.difference, "+") if known else ABSENT
-    apart = APART if known and not cell.pooled else ""
+    apart = APART if known and not (cell.pooled or alone) else ""
     intervals = [interval_words(cell.low, cell.high), interval_words(cell.family_low, cell.family_high)]
     marked = Entry(difference, (BEST if cell.best and known else "") + apart)
     test = accuracy_words(cell, cell.n, [])._replace(marks="")
@@ -88,6 +94,9 @@ def _intervals(ranked: pd.DataFrame) -> list[str]:
         lines.append(
             f"Model: accuracy = cell + seed, one residual for all: sd {percent(sd)} points, {df} degrees of freedom."
         )
+    if _all_alone(ranked):
+        own = "so each difference stands on the paired differences of its own seeds, n - 1 degrees of freedom"
+        return [*lines, f"The cells' spreads differ among one another, {own}."]
     apart = bool((~ranked["pooled"].fillna(True)).any())
     return lines + [f"{APART} spreads unlike the others, so it stands on its own paired differences."] * apart
 
@@ -95,7 +104,8 @@ def _intervals(ranked: pd.DataFrame) -> list[str]:
 def _together(ranked: pd.DataFrame, first: Any) -> str:
     control = ranked["control"].fillna("none") != "none"
     own = ", negative controls by themselves" if control.any() and not control.all() else ""
-    return f"Simultaneous, as p: over all {first['comparisons']} cells at once (Dunnett's way){own}."
+    way = "Šidák" if _all_alone(ranked) else "Dunnett"
+    return f"Simultaneous, as p: over all {first['comparisons']} cells at once ({way}'s way){own}."
 
 
 def _baselines(group: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ Finish = Callable[[str], str]
 """a sweep's folder -> the text of its table, after writing what it makes into that folder"""
 
 INTERRUPTED = 130
-SHOWN_BY_OTHERS = ("optuna.journal", "tensorboard")  # optuna-dashboard FILE, tensorboard --logdir FOLDER
+SHOWN_BY_OTHERS = ("optuna.journal", "tensorboard", "mlflow.db")  # optuna-dashboard FILE, tensorboard --logdir FOLDER
 
 
 def main(name: str, doc: str, presets: Mapping[str, Preset], finish: Finish, argv: Sequence[str] | None = None) -> None:
@@ -68,6 +69,9 @@ def _report(asked: Asked, runs: pd.DataFrame) -> int:
     for file in storage.names(folder):
         if file.endswith((".parquet", ".md", ".png")) or file in SHOWN_BY_OTHERS:
             print(f"  {storage.path(folder, file)}")
+    if storage.local and "mlflow.db" in storage.names(folder):
+        database = Path(storage.path(folder, "mlflow.db")).absolute()
+        print(f"to look into mlflow.db: pip install mlflow; mlflow ui --backend-store-uri sqlite:///{database}")
     bad = runs[~runs["status"].isin(["finished", "stopped"])]
     if len(bad):
         counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts().items())

@@ -66,7 +66,7 @@ def test_a_loss_is_called_a_loss() -> None:
         ),
         ([baseline(0.6, 0.6)], "Nothing was distilled"),
         ([baseline(0.6, 0.6), run(status="failed")], "No distilled setting has finished all of its runs"),
-        ([run(float("nan"), 0.6), baseline(None, 0.6)], "None of the 2 finished runs has a test accuracy"),
+        ([run(float("nan"), 0.6), baseline(None, 0.6)], "The test accuracy of all 2 finished runs is missing"),
         ([baseline(0.6, 0.6), run(0.6, 0.6)], "the same as the undistilled student; with a single seed"),
         ([], "No run has finished."),
         (sweep(0.05, protocol="published"), "chosen on the test set itself and so flattered"),

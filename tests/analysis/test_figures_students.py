@@ -89,7 +89,12 @@ def test_agreement_has_cells_and_baseline_at_their_means() -> None:
     figure = agreement(runs_frame(rows))
     (ax,) = figure.axes
     at = {(line.get_marker(), *np.round(line.get_xydata()[0], 6)) for line in ax.lines}  # type: ignore[index]
-    assert at == {("o", 90.0, 81.0), ("s", 90.0, 81.0), ("s", 71.0, 78.0)}
+    assert at == {
+        ("*", 90.0, 81.0),
+        ("o", 90.0, 81.0),
+        ("s", 90.0, 81.0),
+        ("s", 71.0, 78.0),
+    }  # the star around its cell
     assert ax.get_xlabel() == "agreement with the teacher (% of the test images)"
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["kl", "mse", "baseline,\nnot distilled"]
 

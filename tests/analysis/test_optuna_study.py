@@ -50,6 +50,14 @@ class TestTrials:
         assert found.trials[2].user_attrs["test_accuracy_last"] == 0.7
         assert found.best_params == {"method": "kd", "temperature": 1.0}
 
+    def test_controls_are_left_out_and_baselines_say_so(self, tmp_path: Path) -> None:
+        rows = [baseline(0.7, 0.6), run(0.8, 0.9, control="shuffled-teacher"), run(0.8, 0.7, alpha=0.9)]
+        line = write_study(str(sweep(tmp_path, rows)))
+        assert line.endswith(", 2 trials; 1 runs of negative controls, which do not compete, left out\n")
+        trials = study(tmp_path).trials
+        assert [trial.user_attrs.get("baseline") for trial in trials] == [True, None]
+        assert [trial.value for trial in trials] == [0.6, 0.7]
+
     def test_distributions_fit_the_values(self, tmp_path: Path) -> None:
         found = written(
             tmp_path,

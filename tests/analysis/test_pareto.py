@@ -154,12 +154,21 @@ def test_no_picture_of_an_earlier_time_is_left(tmp_path: Path) -> None:
     assert not (tmp_path / "pareto.png").exists()
 
 
+def test_one_student_is_no_picture_and_what_is_against_it_is_said(tmp_path: Path) -> None:
+    rows = [*sized("small", 0.8), *sized("small", 0.79, alpha=0.9), *sized("small", 0.81, 0.7, made=baseline)]
+    text = answer(tmp_path, rows)
+    assert "- Its cell is the first of 2 that tie by validation." in text
+    assert "- Not distilled, the same student is no worse: 81.00 ± 1.27 (n=2)." in text
+    assert not (tmp_path / "pareto.png").exists()
+
+
 @pytest.mark.parametrize("way", [[str(ROOT / "analysis" / "pareto.py")], ["-m", "analysis.pareto"]])
 def test_as_a_script_and_as_a_module(tmp_path: Path, way: list[str]) -> None:
     folder = write(tmp_path, three())
     command = [sys.executable, *way, str(folder), "--max-parameters", "1e4"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == (folder / "pareto.md").read_text()
+    made = "".join(f"  {folder}/pareto.{kind}\n" for kind in ("md", "csv", "png"))
+    assert done.stdout == f"{(folder / 'pareto.md').read_text()}\nwritten:\n{made}"
     assert "★ **middle**" in done.stdout
 
 

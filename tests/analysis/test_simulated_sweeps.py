@@ -37,11 +37,14 @@ def simulated(seeds: int, effect: float, sweeps: int) -> pd.DataFrame:
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [5, 3])
 def test_no_effect_is_called_one_about_as_often_as_said(seeds: int) -> None:
-    """5 % and its sampling error over 1,000 sweeps; and not so seldom that nothing would ever be found."""
+    """5 % and its sampling error over 1,000 sweeps; and not so seldom that nothing would ever be found.
+
+    A little under 5 %, since one sweep in twenty is taken for one whose baseline spreads more than its cells.
+    """
     called = simulated(seeds, 0.0, SWEEPS).mean()
-    assert 0.036 <= called["called"] <= 0.064
-    assert 0.012 <= called["winner"] <= 0.064
-    assert 0.936 <= called["together"] <= 0.964
+    assert 0.025 <= called["called"] <= 0.064
+    assert 0.01 <= called["winner"] <= 0.064
+    assert 0.936 <= called["together"] <= 0.975
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -80,9 +81,19 @@ def test_a_wrong_folder_is_one_line_and_exit_2(tmp_path: Path, capsys: pytest.Ca
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--help"]])
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--figure"]])
 def test_anything_but_one_folder_is_refused_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err == "usage: python -m analysis.summary RESULTS/sweeps/NAME\n"
+
+
+@pytest.mark.parametrize("script", ["report", "compare", "summary", "study"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_says_what_a_script_does(script: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert importlib.import_module(f"analysis.{script}").main([flag]) == 0
+    out, err = capsys.readouterr()
+    usage, blank, *about = out.splitlines()
+    assert usage.startswith("usage: python ")
+    assert (blank, len(about), err) == ("", 2, "")

@@ -164,6 +164,25 @@ def test_a_cell_that_spreads_otherwise_is_pointed_out() -> None:
     assert any(note.startswith("†") for note in table.notes)
 
 
+def test_where_all_stand_alone_one_note_says_it() -> None:
+    spreads = {0.1: (0.001, -0.001, 0.0), 0.5: (0.1, -0.1, 0.0), 0.9: (0.0, 0.002, -0.002)}
+    rows = [baseline(0.6 + off, 0.6, seed=seed) for seed, off in enumerate((0.01, -0.02, 0.02))]
+    rows += [
+        run(0.7 + off, 0.7, alpha=alpha, seed=seed) for alpha, of in spreads.items() for seed, off in enumerate(of)
+    ]
+    (table,) = tables.differences_table(runs_frame(rows))
+    assert table.data["pooled"].dropna().eq(False).all()
+    assert not any("†" in word for row in words(table) for word in row)
+    assert "each difference stands on the paired differences of its own seeds" in " ".join(table.notes)
+
+
+def test_the_caption_says_what_may_be_held_against_the_best() -> None:
+    rows = [*pair(baseline, 0.6, 0.9), *pair(run, 0.7, 0.8, alpha=0.1), *pair(run, 0.7, 0.8, alpha=0.5)]
+    for (table,) in (make(runs_frame(rows)) for make in (tables.differences_table, tables.methods_by_network)):
+        said = "★: tied with 1 other; no distilled cell beats the baseline by validation."
+        assert said in table.notes
+
+
 def test_shares_of_variance() -> None:
     (table,) = tables.variance_table(runs_frame(grid()))
     assert {"temperature", "alpha"} < {row[0] for row in words(table)}

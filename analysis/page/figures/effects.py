@@ -15,6 +15,8 @@ from analysis.stats.importance import importance
 from analysis.stats.variance import LUCK
 from analysis.tables.grid import percent
 
+MANY = 30  # cells, from which on importance says something: the best tenth are three
+
 
 def shares(sweep: Sweep) -> Plot | None:
     """None where luck cannot be told from settings: one seed, or nothing swept."""
@@ -32,7 +34,7 @@ def shares(sweep: Sweep) -> Plot | None:
 
 
 def important(sweep: Sweep) -> Plot | None:
-    """None where fewer than four cells can be compared, or one field alone was swept, which then has all of it."""
+    """None where too few cells can be compared, or one field alone was swept, which then has all of it."""
     table = importance(sweep.runs)
     if table["field"].nunique() < 2:
         return None
@@ -44,6 +46,7 @@ def important(sweep: Sweep) -> Plot | None:
         f"Importance for validation accuracy by Optuna's evaluators, over the means of {_counted(table['cells'])} "
         "distilled cells; they measure different things and may disagree."
     )
+    caption += " From so few cells they say little." if table["cells"].min() < MANY else ""
     return Plot("Which fields mattered", caption, charts, _importance_data(table))
 
 

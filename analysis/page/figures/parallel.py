@@ -16,7 +16,7 @@ from analysis.plots.names import SIGNS
 from analysis.tables.grid import ABSENT, described, percent, varying
 
 LINES = 150
-SCALE = "Cividis"
+SCALE = "Cividis_r"  # as the figures on paper: dark is accurate
 LETTERS = 16
 
 
@@ -39,7 +39,7 @@ def parallel(sweep: Sweep) -> Plot | None:
     words = described(shown, fields)
     axes = [_axis(name, [line[i] for line in words]) for i, name in enumerate(fields)]
     axes.append(_numbers("accuracy (%)", [100 * float(mean) for mean in shown["mean"]]))
-    caption = f"A line is a cell: its settings, and at the right its mean test accuracy. Light: high; dark: low.{few}"
+    caption = f"A line is a cell: its settings, and at the right its mean test accuracy. Dark: high; light: low.{few}"
     alternative = f"Parallel coordinates of {len(shown)} cells over {', '.join(axis.name for axis in axes)}."
     chart = Chart("", alternative, _figure(sweep, shown, axes))
     return Plot("Parallel coordinates", caption, [chart], _data(shown))
@@ -73,7 +73,7 @@ def _figure(sweep: Sweep, shown: pd.DataFrame, axes: list[Axis]) -> Figure:
     texts = cell_texts(sweep, shown)
     order = sorted(range(len(shown)), key=lambda i: axes[-1].places[i])  # the highest on top
     places = [[axis.places[i] for axis in axes] for i in order]
-    colours = sample_colorscale(SCALE, [0.92 * line[-1] for line in places])
+    colours = sample_colorscale(SCALE, [0.08 + 0.92 * line[-1] for line in places])
     found.add_traces([_line(line, texts[i], colour) for i, line, colour in zip(order, places, colours, strict=True)])
     found.update_layout(
         showlegend=False,

@@ -10,6 +10,8 @@ from plotly.graph_objects import Scatter
 from analysis.page.figures.band import baseline
 from analysis.page.figures.frame import INK, ROWS, look, points, rows
 from analysis.page.figures.hover import run_texts
+from analysis.page.figures.limits import Limits, around, beyond, symbols, usual, within
+from analysis.page.figures.limits import said as outside
 from analysis.page.names import named_parts
 from analysis.page.parts import ABSENT, Chart, Grid, Plot
 from analysis.page.sweep import METRIC, Sweep, rows_of
@@ -25,28 +27,39 @@ def seeds(sweep: Sweep) -> Plot:
     few = [f"{heading or 'Here'}: {ROWS} of {len(group)} cells." for heading, group in parts if len(group) > ROWS]
     used = sorted({int(seed) for seed in sweep.finished["seed"].dropna()})
     told = ["Colour and shape tell the seeds apart."] if 1 < len(used) <= TOLD else []
+    limits = _limits(sweep)
     said = [
         "A dot is a run; the tick is the cell's mean.",
         *told,
         "Rows: the baseline, then by what selects, best first.",
+        *outside(100 * sweep.finished[METRIC], limits, "run", "beside it a cell's mean where that is, too"),
     ]
-    charts = [_chart(sweep, heading, group.head(ROWS), used) for heading, group in parts]
+    charts = [_chart(sweep, heading, group.head(ROWS), used, limits) for heading, group in parts]
     return Plot("Seeds", " ".join([*said, *few]), charts, _data(sweep.shown, used))
 
 
-def _chart(sweep: Sweep, heading: str, shown: pd.DataFrame, used: list[int]) -> Chart:
+def _limits(sweep: Sweep) -> Limits:
+    """Of the runs of the usual cells."""
+    places = sweep.shown.index[usual(sweep.shown)]
+    return around(100 * sweep.finished.loc[sweep.finished["place"].isin(places), METRIC])
+
+
+def _chart(sweep: Sweep, heading: str, shown: pd.DataFrame, used: list[int], limits: Limits) -> Chart:
     found = rows(
         [f"★ {cell.name}" if cell.best else cell.name for cell in rows_of(shown)], "test accuracy, last epoch (%)"
     )
     bases = [cell for cell in rows_of(shown) if cell.is_baseline]
     baseline(found, bases[0] if len(bases) == 1 else None, vertical=True)
     ticks = {"symbol": "line-ns-open", "size": 17, "color": INK, "line": {"width": 1.5}}
+    beyond(found, points(shown["mean"]), limits, ".2f")
     means = {"x": points(shown["mean"]), "y": list(range(len(shown))), "mode": "markers", "marker": ticks}
     found.add_trace(Scatter(**means, hoverinfo="skip", showlegend=False))
     row = pd.Series(range(len(shown)), shown.index)
     runs = sweep.finished[sweep.finished["place"].isin(shown.index)]
     for seed, looks in _looks(used).items():
-        found.add_trace(_dots(sweep, runs if seed is None else runs[runs["seed"] == seed], row, seed, looks))
+        own = runs if seed is None else runs[runs["seed"] == seed]
+        found.add_trace(_dots(sweep, own, row, "" if seed is None else f"seed {seed}", looks, limits))
+    found.update_xaxes(range=limits)
     several = 1 < len(used) <= TOLD
     found.update_layout(showlegend=several, meta={**found.layout.meta, "legend": len(used) * several})
     return Chart(heading, f"Test accuracy of every run in {len(shown)} rows, a dot for each seed. {heading}", found)
@@ -56,14 +69,18 @@ def _looks(used: list[int]) -> dict[int | None, tuple[str, str]]:
     return {seed: look(i) for i, seed in enumerate(used)} if 1 < len(used) <= TOLD else {None: look(0)}
 
 
-def _dots(sweep: Sweep, runs: pd.DataFrame, row: pd.Series, seed: int | None, looks: tuple[str, str]) -> Scatter:
+def _dots(
+    sweep: Sweep, runs: pd.DataFrame, row: pd.Series, name: str, looks: tuple[str, str], limits: Limits
+) -> Scatter:
     colour, symbol = looks
+    values = points(runs[METRIC])
+    marks = symbols(values, limits, [symbol] * len(values))
     return Scatter(
-        x=points(runs[METRIC]),
+        x=within(values, limits),
         y=[int(row[place]) for place in runs["place"]],
-        name="" if seed is None else f"seed {seed}",
+        name=name,
         mode="markers",
-        marker={"color": colour, "symbol": symbol, "size": 8, "opacity": 0.85},
+        marker={"color": colour, "symbol": marks, "size": 8, "opacity": 0.85},
         hovertext=run_texts(sweep, runs),
         hoverinfo="text",
     )

@@ -34,7 +34,7 @@ def _hours(runs: pd.DataFrame) -> Grid:
     ends = runs["status"].map(ENDS).fillna("not finished")
     lines = [_line(end, runs[ends == end]) for end in [*ENDS.values(), "not finished"] if (ends == end).any()]
     lines += [_line("all", runs)] if len(lines) > 1 else []
-    header = ["runs", "number", "run hours", "of these the teacher's", "processor core hours", "GPU hours"]
+    header = ["runs", "number", "run time", "of this the teacher's", "processor core time", "GPU time"]
     return Grid("Time in runs, by how they ended", header, lines)
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.page.figures.forest import data
+from analysis.page.figures.forest import data, marked, spreads
 from analysis.page.parts import ABSENT, Folded, Grid, Section, Text
 from analysis.page.sweep import Sweep, rows_of
-from analysis.page.wording import several
+from analysis.page.wording import interval, several
+from analysis.stats.cells import KEY, Gain, half_width, paired
+from analysis.tables.grid import percent
 
 RUNS = 500  # listed
 
@@ -66,4 +68,46 @@ def controls(sweep: Sweep) -> Section:
         "The teacher's answers were shuffled over the images, or uniform, so they hold no knowledge. A gain here comes "
         "from something else than the teacher, and a real gain must exceed it. Controls never compete for best."
     )
-    return Section("controls", "Negative controls", [Text(text), data(table)])
+    shown = marked(table)
+    notes = [Text(line, "note") for line in spreads(shown)]
+    return Section("controls", "Negative controls", [Text(text), *_against_real(sweep), *notes, data(shown)])
+
+
+def _against_real(sweep: Sweep) -> list[Any]:
+    """The comparison that matters: the real teacher's cell less the control of the same setting, paired by seed."""
+    pairs = [(control, paired(real.by_seed, control.by_seed)) for control, real in _pairs(sweep.table)]
+    known = [(control, gain) for control, gain in pairs if gain is not None]
+    if not known:
+        return [Text("No control shares its setting and a finished seed with a cell of the real teacher.", "note")]
+    ends = [_interval(gain) for _, gain in known]
+    lines = [
+        [str(control.name), percent(gain.gain, "+"), interval(*own) or ABSENT, str(gain.gain_n)]
+        for (control, gain), own in zip(known, ends, strict=True)
+    ]
+    header = ["control", "real less control", "95 %", "n"]
+    caption = "The real cell of the same setting less its control, in points: mean of the differences paired by seed"
+    above = sum(low > 0 for low, _ in ends)
+    return [Text(_real_said([gain.gain for _, gain in known], above)), Grid(caption, header, lines)]
+
+
+def _interval(gain: Gain) -> tuple[float, float]:
+    half = half_width(gain.gain_sd, gain.gain_n)
+    return gain.gain - half, gain.gain + half
+
+
+def _pairs(table: pd.DataFrame) -> list[tuple[Any, Any]]:
+    """Each control with the cell that differs from it in nothing but the control."""
+    setting = table.groupby([name for name in KEY if name != "control"], dropna=False).ngroup()
+    is_control = table["control"].fillna("none") != "none"
+    real = dict(zip(setting[~is_control], rows_of(table[~is_control]), strict=True))
+    controls = zip(setting[is_control], rows_of(table[is_control]), strict=True)
+    return [(control, real[place]) for place, control in controls if place in real]
+
+
+def _real_said(means: list[float], above: int) -> str:
+    low, high = percent(min(means), "+"), percent(max(means), "+")
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f"The real teacher's cell less the control of the same setting: {span} points; the 95 % interval lies above 0 "
+        f"in {above} of {several(len(means), 'setting')}."
+    )
