@@ -64,8 +64,8 @@ def differences(runs: pd.DataFrame, metric: str = "test_accuracy_last", level: f
     df, residual_sd: of the residual that was used
     pooled: False for a cell whose spread differs from the others' by more than luck (F test, 1 % over all cells), as
       when some seeds diverge, and for all cells where their spreads differ among one another (Bartlett's test, 1 %), or
-      a baseline's is larger than theirs (F test, 5 %: every difference has it in it): such a cell stands on its own
-      paired differences, with their n - 1 degrees of freedom, and leaves the pool.
+      a baseline's is larger than theirs (F test, 5 %: every difference has it in it), both from three seeds on: such a
+      cell stands on its own paired differences, with their n - 1 degrees of freedom, and leaves the pool.
     """
     return compared(cells(runs, metric), level)
 

@@ -13,6 +13,7 @@ from analysis.stats.cells import BLOCK
 
 SEARCHED = 4000  # cells looked at in all while those that stand apart are sought
 LENIENT = 0.05  # the level at which a baseline is taken to spread more than its cells
+FEWEST = 3  # seeds, from which spreads are compared with one another
 APART = 0.01  # the level at which a cell's spread is said to differ: rarely, since leaving out sharpens the rest
 
 
@@ -29,7 +30,8 @@ def pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
     """The fits of a family's blocks, less the cells whose spread stands apart; and these.
 
     The cells that spread most are taken away one by one, up to half of them, and left away up to the last that stood
-    apart from the rest (generalised ESD, Rosner 1983), since several wild cells hide one another.
+    apart from the rest (generalised ESD, Rosner 1983), since several wild cells hide one another; with two seeds up to
+    the first that did not.
     """
     block = group.groupby([*BLOCK], dropna=False, sort=False).ngroup()
     # the baseline of a block first, so that its place is known
@@ -38,6 +40,8 @@ def pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
         .assign(block=block)
         .sort_values("is_baseline", ascending=False, kind="stable")
     )
+    # two seeds say too little of a spread, and a cell that stands on one difference of them says nothing at all
+    judged = group["by_seed"].map(len).median() >= FEWEST
     away: list[int] = []
     apart = 0
     most = min(len(group) // 2, max(3, SEARCHED // max(1, len(group))))
@@ -50,12 +54,15 @@ def pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
         found = most_apart(np.array(own), distilled, pool.squares, pool.freedom, APART) if places else None
         if found is None:
             break
+        if not found[1] and not judged:
+            break
         away.append(places[found[0]])
         apart = len(away) if found[1] else apart
-    if apart > most or _baseline_apart(pool := _pool(group.drop(index=away[:apart])), group) or _uneven(pool, group):
+    pool = _pool(group.drop(index=away[: min(apart, most)]))
+    if judged and (apart > most or _baseline_apart(pool, group) or _uneven(pool, group)):
         everyone = list(group.index[~group["is_baseline"] & (group["n"] > 0)])
         return _pool(group.drop(index=everyone)), everyone
-    return pool, away[:apart]
+    return pool, away[: min(apart, most)]
 
 
 def _baseline_apart(pool: Pool, group: pd.DataFrame) -> bool:
