@@ -39,7 +39,12 @@ def test_these_are_all() -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-@pytest.mark.parametrize("script", FLAGS)
+EVERY_DAY = ("digits_grid", "cifar10_grid")  # the others with what is slow
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.slow) for name in FLAGS]
+)
 def test_it_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags, expected, methods = FLAGS[script]
     found = runpy.run_path(str(ROOT / "sweeps" / f"{script}.py"), run_name="imported")

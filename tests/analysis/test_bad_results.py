@@ -18,6 +18,8 @@ from hand_made import baseline, epochs_frame, run, runs_frame
 
 from analysis import frames
 
+pytestmark = pytest.mark.slow  # drawing, kernels or whole sweeps
+
 SCRIPTS: dict[str, tuple[str, ...]] = {  # name -> module, and flags behind the folder
     "summary": ("analysis.summary",),
     "compare": ("analysis.compare",),

@@ -20,6 +20,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from analysis import show
 from kd_trainable.vocabulary import InputError
 
+pytestmark = pytest.mark.slow  # drawing, kernels or whole sweeps
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "analysis" / "notebooks"
 SHOWN = {  # at least so many pictures and tables

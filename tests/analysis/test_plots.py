@@ -229,7 +229,7 @@ def test_numbers_stay_inside_their_cells() -> None:
     rows = [baseline(0.8, 0.8, seed=seed) for seed in (0, 1)]
     rows += [row for seed in (0, 1) for row in grid(9, 5, ("kl", "mse"), noise=-0.6 + seed * 0.2, seed=seed)]
     figure = heatmap(runs_frame(rows))
-    assert "-49.90 ± 14.14\n30.10" in words(panels_of(figure)[0])
+    assert "-49.90 ± 14.14 *\n30.10" in words(panels_of(figure)[0])
     FigureCanvasAgg(figure).draw()
     for ax in panels_of(figure):
         across, down = np.abs(ax.transData.transform((1, 1)) - ax.transData.transform((0, 0)))

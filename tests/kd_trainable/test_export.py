@@ -128,6 +128,7 @@ def test_a_run_of_an_earlier_version_is_read_by_its_data_sets_line() -> None:
 # Networks of many kinds. The weights are random, and the batch norms' statistics as after some training.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape", "format"),
     [

@@ -15,10 +15,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from kd_trainable.tuning.loggers.mlflow import USUAL, Mlflow
 from kd_trainable.tuning.loggers.tensorboard import TensorBoard
 
+
 Sweep = Callable[..., pd.DataFrame]
 BOTH = ["tensorboard", "mlflow"]
 ASKED: dict[str, Any] = {"temperature": [1, 4], "seeds": [0], "log": BOTH}
-pytestmark = pytest.mark.filterwarnings("default")  # of MLflow and of what it stands on
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")  # of MLflow and of what it stands on]
 
 
 @pytest.fixture(autouse=True)
