@@ -38,10 +38,10 @@ def test_these_are_all() -> None:
     assert len(FLAGS) == 7
 
 
-@pytest.mark.usefixtures("cluster")
 EVERY_DAY = ("digits_grid", "cifar10_grid")  # the others with what is slow
 
 
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
     "script", [pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.slow) for name in FLAGS]
 )

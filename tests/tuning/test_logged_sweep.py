@@ -19,7 +19,8 @@ from kd_trainable.tuning.loggers.tensorboard import TensorBoard
 Sweep = Callable[..., pd.DataFrame]
 BOTH = ["tensorboard", "mlflow"]
 ASKED: dict[str, Any] = {"temperature": [1, 4], "seeds": [0], "log": BOTH}
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")  # of MLflow and of what it stands on]
+# whole sweeps; warnings of MLflow and of what it stands on
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(autouse=True)
