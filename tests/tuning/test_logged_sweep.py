@@ -15,7 +15,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from kd_trainable.tuning.loggers.mlflow import USUAL, Mlflow
 from kd_trainable.tuning.loggers.tensorboard import TensorBoard
 
-
 Sweep = Callable[..., pd.DataFrame]
 BOTH = ["tensorboard", "mlflow"]
 ASKED: dict[str, Any] = {"temperature": [1, 4], "seeds": [0], "log": BOTH}
