@@ -2,6 +2,8 @@
 # make test        install, then the whole test suite; needs no network beyond the packages
 # make test-slow   the tests marked slow
 # make test-browser  the report in headless Chromium, which must be installed: apt-get install chromium
+# make test-faults  what goes wrong, made to happen; writes docs/reliability.md. As root, with openssh-server rsync
+#                  iproute2 faketime shellcheck from Debian
 # make bench       ratios against the usual distillation loop, in one run
 # make lint        ruff and mypy
 # make notebooks   the notebooks of analysis/notebooks, run, as .ipynb to open in Jupyter or an editor
@@ -18,7 +20,7 @@ RESULTS ?= results
 INSTALLED = $(VENV)/.installed
 NOTEBOOKS = $(patsubst %.py,%.ipynb,$(wildcard analysis/notebooks/[0-9]*.py))
 
-.PHONY: help install demo test test-slow test-browser bench lint notebooks lock gpu clean
+.PHONY: help install demo test test-slow test-browser test-faults bench lint notebooks lock gpu clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -43,6 +45,9 @@ test-slow: install
 
 test-browser: install
 	$(BIN)/python -m pytest -q -m browser
+
+test-faults: install
+	$(BIN)/python -m pytest -q -m fault --write-reliability docs/reliability.md
 
 bench: install
 	$(BIN)/python tests/benchmarks/run.py

@@ -1,49 +1,108 @@
-"""The Ray cluster a sweep runs in: the one it is told of, the connected one, or one of its own; and what it has."""
+"""The Ray cluster a sweep runs in: the one it is told of, the connected one, or one of its own on loopback alone."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
-import torch
+from ray._private import ray_constants
 
 from kd_trainable.tuning.settings import Settings
-from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.temporary import PREFIX
 from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import InputError
 
 CONNECT_S = 10.0
 # idle threads that spin steal the cores of other trials: 2 trials x 2 threads took 4 x as long
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+# Ray listens on all interfaces unless it takes itself for one that can have no second node, as it does on macOS
+LOOPBACK_ALONE = {ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR: "0"}
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 @contextlib.contextmanager
-def cluster(settings: Settings) -> Iterator[None]:
-    """The cluster of ``address``, the connected one, or one on this machine that ends with the block."""
-    if ray.is_initialized():
+def connected(settings: Settings) -> Iterator[None]:
+    """The cluster of ``address``, for the block; one that this process is connected to already stays so."""
+    if ray.is_initialized() or not settings.address:
         yield
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    _require_reachable(settings.address)
     try:
-        if settings.address:
-            _require_reachable(settings.address)
-            ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **quiet)
-        else:
-            with environment(WORKER_ENVIRONMENT):  # what Ray starts here inherits it
-                ray.init(address="local", include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **QUIET)
+    except Exception as error:  # Ray raises what it likes, also errors of a token that is missing or another
         raise InputError(f"address: {settings.address!r} cannot be reached: {one_line(error)}") from None
+    with _shut_down_after():
+        yield
+
+
+@dataclass
+class Session:
+    """A session of Ray. ``keep_logs``: also after its end; ``logs``: where they then lie."""
+
+    keep_logs: bool = False
+    logs: str = ""
+
+
+@contextlib.contextmanager
+def cluster(settings: Settings, folder: Path) -> Iterator[Session]:
+    """The connected cluster, or one of this machine that ends with the block, its files in ``folder``."""
+    if ray.is_initialized():
+        yield Session()
+        return
+    if settings.address:
+        with connected(settings):
+            yield Session()
+        return
+    session = Session()
+    try:
+        with environment({**WORKER_ENVIRONMENT, **LOOPBACK_ALONE}), _loopback_alone():  # what Ray starts inherits it
+            ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **QUIET)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"address: Ray cannot start on this machine: {one_line(error)}") from None
+    try:
+        with _shut_down_after():
+            yield session
+    finally:
+        if session.keep_logs:
+            session.logs = _moved_logs(folder)
+
+
+@contextlib.contextmanager
+def _shut_down_after() -> Iterator[None]:
     try:
         yield
     finally:
         with _deaf_to_interrupts():
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _loopback_alone() -> Iterator[None]:
+    """Ray's own constant was read from the environment when it was imported, which may have been long ago."""
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _moved_logs(folder: Path) -> str:
+    """Saves the logs of a session that has ended from the end of its folder."""
+    kept = tempfile.mkdtemp(prefix=f"{PREFIX}logs-", dir=folder.parent)
+    for logs in folder.glob("session_[0-9]*/logs"):
+        with contextlib.suppress(OSError):
+            shutil.move(logs, kept)
+    return kept
 
 
 def _require_reachable(address: str) -> None:
@@ -58,34 +117,6 @@ def _require_reachable(address: str) -> None:
             pass
     except (OSError, OverflowError) as error:
         raise InputError(f"address: {address!r} cannot be reached: {one_line(error)}") from None
-
-
-def gpus_per_trial(settings: Settings) -> float:
-    """The GPUs a trial takes. Raises InputError where the cluster has too few GPUs or CPUs for one trial.
-
-    Before there is a cluster: where this machine has, which is what a cluster of its own would have.
-    """
-    here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    nodes = [n["Resources"] for n in ray.nodes() if n["Alive"]] if ray.is_initialized() else [here]
-    gpus, cpus = (max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("GPU", "CPU"))
-    wanted = settings.gpus_per_trial
-    if wanted is None:
-        wanted = 0.25 if gpus else 0.0
-    if wanted > gpus:
-        raise InputError(f"gpus_per_trial: {wanted:g} is not allowed; {gpus:g} GPUs are there on a node")
-    if settings.cpus_per_trial > cpus:
-        raise InputError(f"cpus_per_trial: {settings.cpus_per_trial} is not allowed; {cpus:g} CPUs are there on a node")
-    return wanted
-
-
-def require_shared(storage: Storage) -> None:
-    """Raises InputError for a plain path where the connected cluster has several nodes, each with its own disk."""
-    nodes = sum(n["Alive"] for n in ray.nodes())
-    if nodes > 1 and "://" not in storage.uri:
-        shared = f"a folder that all share as file://{storage.path()}, or a URI such as s3://bucket/results"
-        raise InputError(
-            f"storage: {storage.uri} is a folder of this machine, and the cluster has {nodes} nodes; {shared}"
-        )
 
 
 @contextlib.contextmanager

@@ -6,9 +6,9 @@ import contextlib
 import logging
 import os
 import sys
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -23,10 +23,11 @@ from kd_trainable.shards import TEST, passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning import results
-from kd_trainable.tuning.cluster import environment, gpus_per_trial
+from kd_trainable.tuning.cluster import environment
 from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.live import Live
 from kd_trainable.tuning.loggers.book import Book
+from kd_trainable.tuning.nodes import await_node, gpus_per_trial
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done
 from kd_trainable.tuning.schedulers import SCHEDULERS
@@ -61,6 +62,9 @@ class Job:
     names: Names
     data: ImageData
     teacher: Teacher | None
+    say: Callable[[str], None]
+    require_held: Callable[[], None]
+    """raises InputError once another driver has taken the results folder over"""
 
 
 def conductor_of(space: Space, settings: Settings, storage: Storage, names: Names, proposer: Proposer) -> Conductor:
@@ -76,33 +80,33 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
 
-def run(job: Job, conductor: Conductor, book: Book) -> int:
-    """Runs what the conductor has to hand out, in the connected cluster; returns the teacher passes it made."""
+def run(job: Job, conductor: Conductor, book: Book, scratch: Path) -> int:
+    """Runs what the conductor has to hand out, in the connected cluster; returns the teacher passes it made.
+
+    ``scratch``: a folder of this process for Tune's own files, from which nothing is ever read again.
+    """
     settings, metric = job.settings, job.settings.metric(job.space)
     gpus = gpus_per_trial(settings)
+    await_node(settings, gpus, job.say)
     shared = _share(job, gpus)
     total = _total(job, conductor)
     epochs = job.space.base.epochs
-    scratch = f"scratch/{job.name}-{uuid.uuid4().hex[:8]}"
     brokers = [kept.broker for kept in shared.kept.values()]
     aside = contextlib.redirect_stdout(sys.stderr)  # Ray tells of dead workers there, and stdout is for the table
     with contextlib.ExitStack() as ending:
         for broker in brokers:
             ending.callback(ray.kill, broker)  # with the shards it holds: a session may see many sweeps
-        live = Live(job.name, job.storage, job.names.teacher or "", conductor, book)
+        live = Live(job.name, job.storage, job.names.teacher or "", conductor, book, job.require_held)
         view = View(total, len(conductor.rows), epochs, metric, brokers)
         with environment(TUNE_ENVIRONMENT), aside, live, view:
-            try:
-                _tuner(job, conductor, shared, gpus, [view, live], total, scratch).fit()
-            finally:
-                job.storage.delete_folder("scratch" if job.storage.local else scratch)  # a local one is ours alone
+            _tuner(job, conductor, shared, gpus, [view, live], total, scratch).fit()
         _require_kept(job, conductor)
         _require_unchanged(job, shared)
         return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
 
 
 def _tuner(
-    job: Job, conductor: Conductor, shared: Shared, gpus: float, callbacks: list[Any], total: int, scratch: str
+    job: Job, conductor: Conductor, shared: Shared, gpus: float, callbacks: list[Any], total: int, scratch: Path
 ) -> tune.Tuner:
     settings = job.settings
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost run has its error in its row
@@ -120,9 +124,8 @@ def _tuner(
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
-            name=scratch.partition("/")[2],
-            storage_path=f"{job.storage.root}/scratch",
-            storage_filesystem=job.storage.filesystem,
+            name=job.name,
+            storage_path=str(scratch),  # no trial has a checkpoint of Tune's, so other nodes need not reach it
             failure_config=tune.FailureConfig(max_failures=settings.retries),
             callbacks=callbacks,
             verbose=0,

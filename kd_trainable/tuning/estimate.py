@@ -14,8 +14,8 @@ from kd_trainable.rules import training_images
 from kd_trainable.spec import RunSpec, irrelevant
 from kd_trainable.terms import declared
 from kd_trainable.tuning.checks import check_networks, pretrained_networks
-from kd_trainable.tuning.cluster import gpus_per_trial
 from kd_trainable.tuning.facts import ABSENT, facts_without_download
+from kd_trainable.tuning.nodes import gpus_per_trial
 from kd_trainable.tuning.pace import Pace, pace_of, pass_pace
 from kd_trainable.tuning.plan import Passes, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
 from kd_trainable.tuning.searchers import draw_random

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -44,15 +45,27 @@ def _probe(storage: Storage) -> None:
         raise InputError(f"storage: {storage.path()} cannot be written to: {one_line(error)}") from None
 
 
+def _no_link(path: str, flags: int) -> int:
+    """Opens a file that a stranger's results folder cannot have made a link of, to one that would be written to."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+class LocalLease:
+    """A folder held by the kernel's lock, which nobody can take away."""
+
+    def require_held(self) -> None:
+        """Holds."""
+
+
 @contextlib.contextmanager
-def sole_driver(storage: Storage) -> Iterator[None]:
+def sole_driver(storage: Storage) -> Iterator[LocalLease]:
     """Holds a local results folder for one driver at a time; the kernel frees it however the driver ends."""
     if not storage.local:
-        yield
+        yield LocalLease()
         return
     try:
         Path(storage.root).mkdir(parents=True, exist_ok=True)
-        file = open(Path(storage.root) / ".lock", "w")  # noqa: SIM115
+        file = open(Path(storage.root) / ".lock", "a", opener=_no_link)  # noqa: SIM115
     except OSError as error:
         raise InputError(f"storage: {storage.root} cannot be written to: {error.strerror}") from None
     with file:
@@ -60,4 +73,4 @@ def sole_driver(storage: Storage) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"storage: {storage.root} is in use by another sweep; wait for it, or stop it") from None
-        yield
+        yield LocalLease()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -24,11 +24,22 @@ Row = Mapping[str, Any]
 
 
 class Live(Callback):
-    """Keeps the epochs that runs under way have reported. ``teacher``: the identity of the sweep's, '' without one."""
+    """Keeps the epochs that runs under way have reported. ``teacher``: the identity of the sweep's, '' without one.
 
-    def __init__(self, name: str, storage: Storage, teacher: str, conductor: Conductor, book: Book) -> None:
+    ``require_held`` raises InputError once another driver has taken the results folder over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        storage: Storage,
+        teacher: str,
+        conductor: Conductor,
+        book: Book,
+        require_held: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name, self.storage, self.teacher = name, storage, teacher
-        self.conductor, self.book = conductor, book
+        self.conductor, self.book, self.require_held = conductor, book, require_held
         self.histories: dict[str, list[Row]] = {}  # of runs under way
         self.due = 0.0
 
@@ -66,6 +77,7 @@ class Live(Callback):
         self._end(trial.config["spec_id"])
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.require_held()
         if time.monotonic() > self.due:
             self.write_tables("running")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
+KILLED_FOR_MEMORY = "running low on memory"  # in what Ray's memory monitor says of a worker that it killed
 Ended = Iterable[Mapping[str, Any]]
 """results of runs of this sweep that ended before"""
 Hear = Callable[[str, str], None]
@@ -75,7 +76,10 @@ class AshaOfDistilled(ASHAScheduler):
 def cause_of(trial: Any) -> str:
     """The last line of the error that Tune holds of a trial; '' where it holds none."""
     with contextlib.suppress(OSError, TypeError, AttributeError):
-        lines = [line.strip() for line in Path(trial.error_file).read_text().splitlines() if line.strip()]
+        text = Path(trial.error_file).read_text()
+        if KILLED_FOR_MEMORY in text:
+            return "out of memory: Ray killed its worker for the node's sake; fewer runs at a time (--max-concurrent)"
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         return lines[-1][:500] if lines else ""
     return ""
 

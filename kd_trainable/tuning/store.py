@@ -13,14 +13,20 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
 
+from kd_trainable.tuning.sound import sound
+from kd_trainable.tuning import objects
+from kd_trainable.tuning.objects import Requests
+from kd_trainable.tuning.text import without_secrets
 from kd_trainable.vocabulary import InputError
+
+T = TypeVar("T")
 
 
 class Fenced(RuntimeError):
@@ -32,13 +38,11 @@ class Storage:
 
     def __init__(self, uri: str | Path) -> None:
         self.uri = str(uri)
-        try:
-            if "://" in self.uri:
-                self.filesystem, self.root = fs.FileSystem.from_uri(self.uri)
-            else:
-                self.filesystem, self.root = fs.LocalFileSystem(), str(Path(self.uri).expanduser().absolute())
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"storage: {self.uri!r} cannot be used: {_line(error)}") from None
+        if "://" in self.uri:
+            self.filesystem, self.root = objects.opened(self.uri)
+        else:
+            self.filesystem, self.root = fs.LocalFileSystem(), str(Path(self.uri).expanduser().absolute())
+        self.requests = Requests(self.filesystem, without_secrets(self.uri))
 
     @property
     def local(self) -> bool:
@@ -46,16 +50,18 @@ class Storage:
         return isinstance(self.filesystem, fs.LocalFileSystem)
 
     def path(self, *parts: str) -> str:
-        """The full path, for people."""
+        """The full path, with the secrets that its URI may hold: to open it by, not to show."""
         folder, mark, query = (self.root, "", "") if self.local else self.uri.partition("?")
         return "/".join([folder.rstrip("/"), *parts]) + mark + query
+
+    def shown(self, *parts: str) -> str:
+        """The full path, for people."""
+        return without_secrets(self.path(*parts))
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes, or None where there is none."""
         try:
-            with self.filesystem.open_input_file(self._full(path)) as file:
-                content: bytes = file.read()
-                return content
+            return self._ask(lambda files: objects.read(files, self._full(path)))
         except FileNotFoundError:
             return None
         except (pa.ArrowException, OSError) as error:
@@ -63,11 +69,11 @@ class Storage:
 
     def write(self, path: str, content: bytes) -> None:
         """Writes an object whole or not at all: by temporary name and rename, or by one put."""
+        full = self._full(path)
         if not self.local:
-            with self.filesystem.open_output_stream(self._full(path)) as stream:
-                stream.write(content)
+            self.requests.ask(lambda files: objects.write(files, full, content), full, len(content))
             return
-        target = Path(self._full(path))
+        target = Path(full)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
@@ -82,63 +88,79 @@ class Storage:
 
     def names(self, path: str) -> list[str]:
         """Names directly under a folder, sorted; temporary ones left out."""
-        selector = fs.FileSelector(self._full(path), allow_not_found=True)
         try:
-            names = [info.base_name for info in self.filesystem.get_file_info(selector)]
+            found = self._ask(lambda files: objects.names(files, self._full(path)))
         except (pa.ArrowException, OSError) as error:
             raise self._unusable("read", error) from error
-        return sorted(name for name in names if not name.startswith("."))
+        return sorted(name for name in found if not name.startswith("."))
 
     def sweep_up(self, path: str) -> None:
         """Removes what a writer that was killed left under temporary names in a local folder."""
-        for left in Path(self._full(path)).glob(".*.tmp") if self.local else ():
+        for left in self.inside(f"{path}/-").parent.glob(".*.tmp") if self.local else ():
             left.unlink(missing_ok=True)
 
     def delete(self, path: str) -> None:
         """Deletes an object if it is there."""
+        full = self._full(path)
         with contextlib.suppress(FileNotFoundError):
-            self.filesystem.delete_file(self._full(path))
+            self._ask(lambda files: files.delete_file(full), full)
 
     def delete_folder(self, path: str) -> None:
         """Deletes a folder and all in it, if it is there."""
+        full = self._full(path)
         with contextlib.suppress(FileNotFoundError):
-            self.filesystem.delete_dir(self._full(path))
+            self._ask(lambda files: files.delete_dir(full), full)
 
     def read_json(self, path: str) -> Any:
         """The object's JSON value, or None where there is none or it cannot be read as JSON."""
-        content = self.read(path)
-        try:
-            return None if content is None else json.loads(content)
-        except ValueError:
-            return None
+        for _ in range(1 if self.local else 2):  # a remote one is asked for its size first, and may be replaced then
+            content = self.read(path)
+            try:
+                return None if content is None else json.loads(content)
+            except ValueError:
+                continue
+        return None
 
     def write_json(self, path: str, value: Any) -> None:
         """Writes a JSON value."""
         self.write(path, (json.dumps(value, indent=1, allow_nan=True) + "\n").encode())
 
+    def inside(self, path: str) -> Path:
+        """Where to write in a local storage. Raises InputError where a link in it, a stranger's say, leads out of it."""
+        target, root = Path(self._full(path)), os.path.realpath(self.root)
+        folder = os.path.realpath(target.parent)
+        if os.path.commonpath([folder, root]) != root:
+            raise InputError(f"storage: {target.parent} leads out of {self.root}, to {folder}; it must lie in it")
+        return target
+
+    def _ask(self, request: Callable[[Any], T], changes: str = "") -> T:
+        """A local folder is asked once, an object store until it answers."""
+        return request(self.filesystem) if self.local else self.requests.ask(request, changes)
+
     def _full(self, path: str) -> str:
         return f"{self.root}/{path}" if path else self.root
 
     def _unusable(self, what: str, error: Exception) -> InputError:
-        return InputError(f"storage: {self.path()} cannot be {what}: {_line(error)}")
+        return InputError(f"storage: {self.shown()} cannot be {what}: {objects.line(error)}")
 
 
 class RunFolder:
     """runs/<spec_id>: the state of one run, written by the attempt that holds its lease."""
 
     def __init__(self, storage: Storage, spec_id: str) -> None:
-        self.storage, self.folder = storage, f"runs/{spec_id}"
+        self.storage, self.name, self.folder = storage, spec_id, f"runs/{spec_id}"
         self.token = ""
 
     def result(self) -> dict[str, Any] | None:
         """How the run ended, with its epochs; None where it has not."""
         found = self.storage.read_json(f"{self.folder}/result.json")
-        return found if isinstance(found, dict) and "status" in found else None
+        return found if sound(found) else None
 
     def attempts(self) -> int:
         """How many attempts there were so far."""
         lease = self.storage.read_json(f"{self.folder}/lease.json")
-        return int(lease["attempt"]) if isinstance(lease, dict) else 0
+        attempt = lease.get("attempt") if isinstance(lease, dict) else 0
+        return attempt if type(attempt) is int and 0 <= attempt < 1 << 31 else 0
 
     def claim(self) -> int:
         """Takes the lease from whoever has it; returns this attempt's number, from 1."""
@@ -170,12 +192,16 @@ class RunFolder:
         for old in self._checkpoints()[:-2]:
             self.storage.delete(f"{self.folder}/{old}")
 
-    def checkpoints(self) -> Iterator[bytes]:
-        """The checkpoints whose bytes are the ones their names speak of, newest first."""
+    def checkpoints(self, pass_over: Callable[[str], None] = lambda name: None) -> Iterator[bytes]:
+        """The checkpoints whose bytes are the ones their names speak of, newest first; others are passed over."""
         for name in reversed(self._checkpoints()):
             content = self.storage.read(f"{self.folder}/{name}")
-            if content is not None and name.split("-")[2].split(".")[0] == _digest(content):
+            if content is None:
+                continue
+            if name.rpartition("-")[2].partition(".")[0] == _digest(content):
                 yield content
+            else:
+                pass_over(name)
 
     def finish(self, result: dict[str, Any], weights: bytes | None) -> None:
         """Writes the weights and then the result, which makes the run ended; a finished one drops its checkpoints.
@@ -200,7 +226,3 @@ class RunFolder:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,20 +12,18 @@ import pandas as pd
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.about import FROM_PYTHON, About, Origin
-from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.loggers.book import Book
-from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of, teacher_recipe
+from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, require_name, results_of
 from kd_trainable.tuning.searchers import SEARCHERS, Proposer, study_key
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
-from kd_trainable.tuning.standing import Standing, needs_teacher, passes_with_kept, stand, with_teacher
-from kd_trainable.tuning.store import RunFolder, Storage
-from kd_trainable.tuning.study import Remembered, copy_of_study, journal_path, open_study
+from kd_trainable.tuning.standing import Standing, passes_with_kept, stand, with_teacher
+from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.study import Remembered, copy_of_study, journal_path
 from kd_trainable.vocabulary import InputError, nearest
 
 if TYPE_CHECKING:
     from kd_trainable.tuning.conductor import Conductor
-    from kd_trainable.tuning.driver import Job
 
 Say = Callable[[str], None]
 
@@ -99,7 +96,9 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
     with About(storage, name, origin) as about, Book(settings.loggers, storage, name, say) as book:
         runs, teacher = _all_done(name, space, settings, standing), standing.names.teacher
         if runs is None:
-            runs, teacher = _run_missing(name, space, settings, standing, Beside(about, book), say)
+            from kd_trainable.tuning.launch import run_missing
+
+            runs, teacher = run_missing(name, space, settings, standing, Beside(about, book), say)
         else:
             say(f"all {len(runs)} runs are done already; nothing to start")
             about.keep(space, settings, standing.card)
@@ -158,64 +157,3 @@ def say_plan(space: Space, settings: Settings, standing: Standing, say: Say) -> 
     passes = passes_with_kept(space, list(runs.values()), standing)
     if passes.usual:
         say(passes.line())
-
-
-def _run_missing(
-    name: str, space: Space, settings: Settings, standing: Standing, beside: Beside, say: Say
-) -> tuple[dict[str, RunSpec], str | None]:
-    """The sweep's runs, all ended, and the identity of the teacher that they had."""
-    from kd_trainable.data.load import load
-    from kd_trainable.tuning import driver
-    from kd_trainable.tuning.checks import check_kept, check_networks, fetch_weights
-    from kd_trainable.tuning.cluster import cluster, gpus_per_trial, require_shared
-    from kd_trainable.tuning.teach import local_device, verified_teacher
-
-    base, device = space.base, local_device(settings.gpus_per_trial)
-    recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
-    require_room(standing.storage)
-    with cluster(settings) if settings.address else contextlib.nullcontext():
-        # all that can be refused is, before anything is written and before a teacher is trained
-        gpus_per_trial(settings)
-        if settings.address:
-            require_shared(standing.storage)
-        check_networks(space, recipe, standing.known)
-        fetch_weights(space, recipe)
-        data = load(base.dataset, settings.data_dir)
-        verified: list[str] = []
-        found = verified_teacher(standing, None, data, device, verified.append) if standing.teacher else None
-        with sole_driver(standing.storage):
-            say_plan(space, settings, standing, say)
-            for line in verified:
-                say(line)
-            if needs_teacher(space) and found is None:
-                found = verified_teacher(standing, recipe, data, device, say)
-            names = Names(standing.names.data, found.card.identity if found else "")
-            if found is not None:
-                kept = ((driver.kept_folder(space, names, found.card, p), p) for p in space.kept_pixels())
-                check_kept(standing.storage, kept, found, data, base.protocol, device, say)
-            job = driver.Job(name, space, settings, standing.storage, names, data, found)
-            return _run_job(job, beside, say), names.teacher
-
-
-def _run_job(job: Job, beside: Beside, say: Say) -> dict[str, RunSpec]:
-    from kd_trainable.tuning import driver
-    from kd_trainable.tuning.cluster import cluster
-
-    job.storage.delete_folder("scratch" if job.storage.local else f"scratch/{job.name}")  # of a driver that was killed
-    if job.settings.rerun:
-        forget(job)
-    beside.about.begin(job.space, job.settings, None if job.teacher is None else job.teacher.card)
-    with open_study(job.storage, job.name) as (journal, keep), cluster(job.settings):
-        conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
-        made = driver.run(job, conductor, beside.book)
-        if job.teacher is not None:
-            say(f"teacher passes made and kept: {made}")
-        return conductor.runs
-
-
-def forget(job: Job) -> None:
-    """Deletes what is done of a sweep: its runs, and its searcher's study."""
-    with copy_of_study(job.storage, job.name) as journal:
-        for name in make_conductor(job.space, job.settings, job.storage, job.names, journal).runs:
-            RunFolder(job.storage, name).forget()
-    job.storage.delete(journal_path(job.name))

@@ -45,7 +45,7 @@ def verified_teacher(standing: Standing, recipe: RunSpec | None, data: ImageData
 def trained_teacher(fields: Mapping[str, Any], storage_uri: str, data_dir: str | None, say: Say) -> tuple[Card, str]:
     """The kept teacher of a recipe, trained if it is not there yet, and the folder it lies in."""
     storage, recipe = Storage(storage_uri), RunSpec(**{**fields, "method": "none"})
-    card = teachers.kept(storage, spec_id(recipe, facts(recipe.dataset, data_dir).fingerprint))
+    card = teachers.kept(storage, spec_id(recipe, facts(recipe.dataset, data_dir).fingerprint), recipe.student)
     if card is None:
         data = load(recipe.dataset, data_dir)
         require_room(storage)
@@ -61,7 +61,7 @@ def train_with_bar(
     say(f"training the teacher: {recipe.student} on {recipe.dataset}, {recipe.epochs} epochs on {device}")
     began = time.monotonic()
     with _Bar(recipe, say) as bar:
-        card = teachers.train(recipe, data, data_fingerprint, storage, device, bar.step)
+        card = teachers.train(recipe, data, data_fingerprint, storage, device, bar.step, say)
     took = duration(time.monotonic() - began)
     kept = storage.path("teachers", card.fingerprint)
     say(f"trained in {took}: test accuracy {100 * (card.test_accuracy or 0):.2f} %; kept in {kept}")

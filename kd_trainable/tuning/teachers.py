@@ -30,12 +30,15 @@ Progress = Callable[[int, int, int, Row | None], None]
 """(epoch from 0, step, steps, the row of the last finished epoch)"""
 
 
-def kept(storage: Storage, recipe_id: str) -> Card | None:
-    """The card of the teacher that this recipe made, if it is kept."""
+def kept(storage: Storage, recipe_id: str, network: str) -> Card | None:
+    """The card of the teacher of this ``network`` that this recipe made, if it is kept.
+
+    One that names another network is no such card: what is imported is for the recipe to say, not for a file.
+    """
     for name in storage.names("teachers"):
         content = storage.read(f"teachers/{name}/card.json")
         card = teacher.parse_card(content, storage.path("teachers", name, "card.json")) if content else None
-        if card is not None and card.recipe_id == recipe_id:
+        if card is not None and (card.recipe_id, card.architecture) == (recipe_id, network):
             return card
     return None
 
@@ -50,10 +53,13 @@ def load_kept(storage: Storage, card: Card) -> Teacher:
 
 
 def given(path: str, model: str | None, spec: RunSpec, known: DatasetEntry) -> Teacher:
-    """The teacher in a file: ours with its card, or with ``model`` a plain state_dict of that network."""
+    """The teacher in a file: ours with its card, or with ``model`` a plain state_dict of that network.
+
+    ``model`` also allows a card to name that own code.
+    """
     classes, channels = known.classes, known.shape[0]
-    if model is None:
-        found = teacher.load(path)
+    if model is None or teacher.has_card(path, model):
+        found = teacher.load(path, model)
         require_match(found.card, spec.dataset, known.fingerprint, classes)
         return found
     arrays = teacher.load_plain(path)
@@ -84,7 +90,13 @@ def require_match(card: Card, dataset: str, data_fingerprint: str, classes: int)
 
 
 def train(
-    recipe: RunSpec, data: ImageData, data_fingerprint: str, storage: Storage, device: str, progress: Progress
+    recipe: RunSpec,
+    data: ImageData,
+    data_fingerprint: str,
+    storage: Storage,
+    device: str,
+    progress: Progress,
+    note: Callable[[str], None] = lambda line: None,
 ) -> Card:
     """Trains the recipe, going on from where an interrupted training was, and keeps the teacher with its card.
 
@@ -97,7 +109,7 @@ def train(
     run = PlainRun(recipe, inputs)
     folder = RunFolder(storage, spec_id(recipe, data_fingerprint))
     folder.claim()
-    go_on(run, folder)
+    go_on(run, folder, note)
     try:
         _train_to_end(run, folder, progress)
     except NumbersError as error:

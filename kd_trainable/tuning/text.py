@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import torch
 
 
+ALLOCATION_FAILED = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+"""what torch says, in a RuntimeError, where the CPU's memory does not suffice"""
+
+
 def duration(seconds: float) -> str:
     """'45 s', '3 min 20 s', '2 h 05 min', '3 d 04 h'."""
     s = round(max(0.0, seconds))
@@ -42,11 +46,14 @@ def processor() -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error as one line: its type and message; running out of GPU memory says what helps."""
+    """An error as one line: its type and message; running out of memory says what helps."""
     text = " ".join(str(error).split())[:500]
-    if type(error).__name__ == "OutOfMemoryError":
-        return f"out of GPU memory: fewer trials on a GPU (--gpus-per-trial) or a smaller --batch-size; {text}"
-    return f"{type(error).__name__}: {text}"
+    name = type(error).__name__
+    if name == "OutOfMemoryError" and "CUDA" in text:
+        return f"out of GPU memory: a smaller --batch-size, or fewer runs on a GPU (a larger --gpus-per-trial); {text}"
+    if name in ("MemoryError", "OutOfMemoryError") or any(mark in text for mark in ALLOCATION_FAILED):
+        return f"out of memory: a smaller --batch-size, or fewer runs at a time (--max-concurrent); {text}"
+    return f"{name}: {text}"
 
 
 def without_secrets(text: str) -> str:

@@ -56,6 +56,8 @@ class View(Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         name, epoch = result["spec_id"], result["epoch"]
+        for note in result.get("notes", []):
+            self.console.print(note, markup=False, highlight=False, soft_wrap=True)
         before = self.running.get(name, 0) if name in self.heard else result["resumed_epoch"]
         self.trained += max(0, epoch - before)
         self.running[name] = epoch

@@ -87,7 +87,7 @@ def test_the_same_call_tries_again_what_may_not_fail_again(
 ) -> None:
     storage, runs = mishaps
     queued: list[str] = []
-    monkeypatch.setattr(driver, "run", lambda job, conductor, book: queued.extend(conductor.queue))
+    monkeypatch.setattr(driver, "run", lambda job, conductor, book, scratch: queued.extend(conductor.queue))
     short_sweep(storage, **ASKED)
     assert set(queued) == {runs.loc[name, "spec_id"] for name in ("breaks", "always_kills")}
 
