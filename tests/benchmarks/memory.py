@@ -23,12 +23,14 @@ from kd_trainable.models.build import build, count_parameters
 from kd_trainable.shards import Shard
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card
+from kd_trainable.tuning.classroom import Classroom
 from kd_trainable.tuning.cluster import cluster
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.temporary import own_folder
 from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.vocabulary import Pixels
 
@@ -37,16 +39,24 @@ PASS_IMAGES = 500  # of a teacher pass: batches of it need what batches of a who
 AUGMENT = "crop4+flip"
 
 
-class Measured(DistillationTrial):
-    """A trial that also tells what memory its process has to itself, in MB, by kind; its teacher passes are short."""
+class ShortPasses(Classroom):
+    """Its teacher passes are short: what they cost in time is not what is measured here."""
 
-    def _inputs_for(self, normalization: str | None) -> Inputs:
-        inputs = super()._inputs_for(normalization)
-        return inputs if normalization else replace(inputs, train=inputs.train[:PASS_IMAGES])
+    def _teacher_inputs(self, protocol: str) -> Inputs:
+        inputs = super()._teacher_inputs(protocol)
+        return replace(inputs, train=inputs.train[:PASS_IMAGES])
 
-    def _compute_pass(self, pixels: Pixels, shard: Shard, beat: Any) -> np.ndarray:
-        computed = super()._compute_pass(pixels, shard, beat)
+    def _compute(self, protocol: str, pixels: Pixels, shard: Shard, beat: Any) -> np.ndarray:
+        computed = super()._compute(protocol, pixels, shard, beat)
         return computed if shard.test else _drawn(shard)
+
+
+class Measured(DistillationTrial):
+    """A trial that also tells what memory its process has to itself, in MB, by kind."""
+
+    def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
+        super().setup(config, shared)
+        self.classroom = ShortPasses(self.shared)
 
     def memory(self) -> dict[str, float]:
         """Private memory, and the part of it that is no file's."""
@@ -58,7 +68,7 @@ class Measured(DistillationTrial):
 
 def second_trial() -> list[Row]:
     """MB that a second trial has for itself, more than one without teacher and data; after set-up and after epochs."""
-    with tempfile.TemporaryDirectory() as folder, cluster(Settings()):
+    with tempfile.TemporaryDirectory() as folder, own_folder() as own, cluster(Settings(), own):
         without = _second(_without_teacher(Storage(f"{folder}/without")))
         with_all = _second(_with_teacher(Storage(f"{folder}/with")))
     return [

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import torch
 from figures import Row, seconds
@@ -16,6 +17,15 @@ from torch import nn
 
 RUNS, FEW, TARGET_S = 32, 2, 0.5
 TEMPERATURES = [float(t) for t in range(1, RUNS + 1)]
+FIELDS: dict[str, Any] = {
+    "dataset": "pixels:forty",
+    "student": "overhead:linear",
+    "teacher_model": "overhead:linear",
+    "augment": "none",
+    "epochs": 1,
+    "batch_size": 32,
+    "baselines": False,
+}
 
 
 def linear(num_classes: int, in_channels: int) -> nn.Module:
@@ -23,11 +33,17 @@ def linear(num_classes: int, in_channels: int) -> nn.Module:
     return nn.Sequential(OrderedDict(flatten=nn.Flatten(), classifier=nn.Linear(16 * in_channels, num_classes)))
 
 
+def write_teacher(folder: Path) -> Path:
+    """The file of a teacher that is right."""
+    file = folder / "teacher.pt"
+    torch.save({"classifier.weight": torch.eye(10, 16), "classifier.bias": torch.zeros(10)}, file)
+    return file
+
+
 def overhead() -> list[Row]:
     """Seconds a run, of the whole process; and of a sweep of two runs, which is start-up more than anything."""
     with tempfile.TemporaryDirectory() as folder:
-        teacher = Path(folder) / "teacher.pt"
-        torch.save({"classifier.weight": torch.eye(10, 16), "classifier.bias": torch.zeros(10)}, teacher)
+        teacher = write_teacher(Path(folder))
         few = _fresh_process(teacher, f"{folder}/few", FEW)
         many = _fresh_process(teacher, f"{folder}/many", RUNS)
     each, further = many / RUNS, (many - few) / (RUNS - FEW)
@@ -58,16 +74,10 @@ def _sweep(teacher: str, storage: str, runs: int) -> None:
 
     frame = sweep(
         "overhead",
-        dataset="pixels:forty",
-        student="overhead:linear",
         teacher=teacher,
-        teacher_model="overhead:linear",
         temperature=TEMPERATURES[:runs],
-        augment="none",
-        epochs=1,
-        batch_size=32,
-        baselines=False,
         storage=storage,
+        **FIELDS,
     )
     if list(frame["status"]) != ["finished"] * runs:
         raise RuntimeError(f"not all runs finished: {list(frame['error'])}")

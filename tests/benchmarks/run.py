@@ -20,6 +20,7 @@ BENCHMARKS = {
     "overhead": "overhead:overhead",
     "memory": "memory:second_trial",
     "analysis": "results_folder:analysis",
+    "scale": "scale:scale",
 }
 
 
