@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.stats.cells import COMPARABLE
+from analysis.stats.cells import COMPARABLE, is_control, is_whole
 from analysis.stats.differences import differences
 from analysis.stats.power import MOST, seeds_needed
-from analysis.stats.variance import LUCK, REST, variance_shares
+from analysis.stats.variance import LUCK, REST, variance_shares_of
 from analysis.tables.grid import ABSENT, described, heading, percent, varying
 from analysis.tables.words import interval_words
 
@@ -24,9 +24,13 @@ def answers(runs: pd.DataFrame) -> dict[str, list[str]]:
     What cannot be said, without a baseline, with one seed, with no finished run, is said not to be.
     """
     table = differences(runs)
+    return answered(runs, table, variance_shares_of(table))
+
+
+def answered(runs: pd.DataFrame, table: pd.DataFrame, shares: pd.DataFrame) -> dict[str, list[str]]:
+    """``answers`` from ``differences(runs)`` and ``variance_shares(runs)``."""
     if not table["n"].sum():
         return {"": [_nothing(runs, table)]}
-    shares = variance_shares(runs)
     found = {}
     for key, group in table.groupby([*COMPARABLE], dropna=False, sort=True):
         fields = [name for name in varying(table) if name in COMPARABLE]
@@ -84,7 +88,7 @@ def _points(difference: float) -> str:
 
 
 def _words(group: pd.DataFrame, best: pd.DataFrame) -> str:
-    rivals = group[group["control"].fillna("none") == "none"]  # what tells it from a control goes without saying
+    rivals = group[~is_control(group)]  # what tells it from a control goes without saying
     fields = [name for name in varying(rivals) if name not in COMPARABLE]
     pairs = zip(fields, described(best, fields)[0], strict=True)
     known = [(name, word) for name, word in pairs if word != ABSENT]
@@ -96,9 +100,8 @@ def _words(group: pd.DataFrame, best: pd.DataFrame) -> str:
 
 
 def _all(group: pd.DataFrame) -> list[str]:
-    tried = group[~group["is_baseline"] & (group["control"].fillna("none") == "none")]
-    whole = tried[["n_failed", "n_stopped", "n_unfinished"]].sum(axis=1) == 0  # the survivors of failures are no sample
-    known = tried[tried["family_low"].notna() & whole]
+    tried = group[~group["is_baseline"] & ~is_control(group)]
+    known = tried[tried["family_low"].notna() & is_whole(tried)]
     if known.empty:
         return []
     # as a reader sees them: 'worse' with an interval that ends at 0.00 would be no answer
@@ -136,7 +139,7 @@ def _needed(sd: float, comparisons: int) -> str:
 
 def _spreads(group: pd.DataFrame, shares: pd.DataFrame) -> list[float]:
     """The sd of a run about its setting and seed: the pooled one, or each setting's own where they differ."""
-    known = group[group["residual_sd"].notna() & (group["control"].fillna("none") == "none")]
+    known = group[group["residual_sd"].notna() & ~is_control(group)]
     pooled = known[known["pooled"].fillna(False)]
     if len(known):
         return [float(sd) for sd in (pooled["residual_sd"].head(1) if len(pooled) else known["residual_sd"])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.strangers import require_plain
 from kd_trainable.records import Column
 from kd_trainable.vocabulary import InputError
 
@@ -28,7 +29,7 @@ def checked(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     for column in columns:
         if any(word in column.name for word in FRACTIONS):
             _require_fraction(found[column.name])
-    return found
+    return require_plain(found)
 
 
 def typed(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import frames, script
+from analysis.places import below, name_of
 from analysis.plots.paper import save
 from analysis.plots.published import scatter
 from analysis.published.literature import POSITIVE, fits, matched, names, published, training
 from analysis.published.words import report
-from analysis.stats.cells import cells
+from analysis.stats.cells import cells, is_control
 from analysis.stats.weights import changed
+from analysis.strangers import for_spreadsheet
 from analysis.tables.grid import ABSENT, percent, word
 from analysis.tables.tricks import OFF
 
@@ -56,8 +58,8 @@ def _written(folder: str) -> dict[str, pd.DataFrame]:
     where = frames.sweeps(folder)
     cells_of = _finished(frames.runs(folder))
     tables = {name: _compared(name, cells_of) for name in names()}
-    if where == [folder.rstrip("/")]:
-        stem = where[0].rpartition("/")[2]
+    if where == [below(folder)]:
+        stem = name_of(where[0])
         tables = {name: table for name, table in tables.items() if name == stem or table["ours"].notna().any()}
     frames.write(folder, "compare.md", report(tables).encode())
     frames.write(folder, "compare.csv", _csv(tables))
@@ -159,7 +161,7 @@ def _same(ours: Any, theirs: str) -> bool:
 
 def _finished(runs: pd.DataFrame) -> CellsOf:
     """Our cells with a finished run, controls left out, by metric and seed (None: over all of them)."""
-    runs = runs[runs["control"].fillna("none") == "none"]
+    runs = runs[~is_control(runs)]
 
     @cache
     def cells_of(metric: str, seed: int | None) -> pd.DataFrame:
@@ -176,7 +178,7 @@ def _csv(tables: dict[str, pd.DataFrame]) -> bytes:
     frames_of = [table.assign(table=name) for name, table in tables.items()]
     whole = pd.concat(frames_of, ignore_index=True) if frames_of else pd.DataFrame(columns=["table", *OURS])
     whole.insert(0, "table", whole.pop("table"))
-    whole.to_csv(content, index=False, lineterminator="\n")
+    for_spreadsheet(whole).to_csv(content, index=False, lineterminator="\n")
     return content.getvalue().encode()
 
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from analysis.columns import checked, typed
+from analysis.places import below, located, name_of, put
+from analysis.strangers import plain
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, Column
 from kd_trainable.vocabulary import InputError
 
@@ -26,8 +29,8 @@ Folder = str | os.PathLike[str]
 T = TypeVar("T")
 SWEEP_FORMAT = 1
 RETRY_S = 0.1
-# pyarrow answers a damaged file with any of these, by where the damage lies
-UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
+MOST_ROWS = 20_000_000  # a table of one value in a row is small as a file, whatever its length
+UNREADABLE = (Exception,)  # pyarrow and pandas answer a damaged file with any, by where the damage lies
 
 
 def runs(*folders: Folder) -> pd.DataFrame:
@@ -70,7 +73,7 @@ def sweeps(folder: Folder) -> list[str]:
 
     Raises InputError where there are none.
     """
-    where = os.fspath(folder).rstrip("/")
+    where = below(os.fspath(folder))
     files, path = located(where)
     there, own = _info(files, where, [path, f"{path}/runs.parquet"])
     if own.type != fs.FileType.NotFound:
@@ -84,7 +87,7 @@ def sweeps(folder: Folder) -> list[str]:
     written = [name for name, info in zip(names, found, strict=True) if info.type != fs.FileType.NotFound]
     if not written:
         raise InputError(f"{where}: no results; there is neither runs.parquet nor sweeps/NAME/runs.parquet in it")
-    return [f"{where}/sweeps/{name}" for name in written]
+    return [below(where, "sweeps", name) for name in written]
 
 
 def about(folder: Folder) -> dict[str, Any]:
@@ -92,26 +95,35 @@ def about(folder: Folder) -> dict[str, Any]:
 
     A results folder has none. Raises InputError where the file is damaged or of another version.
     """
-    where = f"{os.fspath(folder).rstrip('/')}/sweep.json"
+    where = below(os.fspath(folder), "sweep.json")
     files, path = located(os.fspath(folder))
     try:
         content = _again(lambda: _bytes(files, f"{path}/sweep.json"))
-        said = json.loads(content, parse_constant=lambda _: None) if content is not None else {}
+        said = plain(json.loads(content, parse_constant=lambda _: None)) if content is not None else {}
     except UNREADABLE as error:
         raise InputError(f"{where}: {_unreadable(error)}") from error
     if not isinstance(said, dict) or (content is not None and said.get("sweep_format") != SWEEP_FORMAT):
         written = said.get("sweep_format") if isinstance(said, dict) else said
         raise InputError(f"{where}: sweep_format is {written!r:.40}; this version reads {SWEEP_FORMAT}")
+    if not isinstance(said.get("began"), str | None) or not _is_time(said.get("began")):
+        raise InputError(f"{where}: began is {said['began']!r:.40}; it must be a time as 2025-11-20T10:00:00+00:00")
     return said
+
+
+def _is_time(text: str | None) -> bool:
+    try:
+        return not text or 1970 <= datetime.fromisoformat(text).year < 2200
+    except ValueError:
+        return False
 
 
 def write(folder: Folder, name: str, content: bytes) -> None:
     """Writes a file whole or not at all: locally by temporary name and rename, elsewhere by one put."""
     files, path = located(os.fspath(folder))
     if not isinstance(files, fs.LocalFileSystem):  # object stores cannot rename, but a put is all or nothing
-        _put(files, f"{path}/{name}", content)
+        put(files, f"{path}/{name}", content)
         return
-    temporary = f"{path}/.{name}.{os.getpid()}"
+    temporary = f"{path}/.{name}.{uuid.uuid4().hex}"  # that nobody can have made a link of before
     try:
         _put(files, temporary, content)
         files.move(temporary, f"{path}/{name}")
@@ -126,17 +138,6 @@ def remove(folder: Folder, name: str) -> None:
     _discard(files, f"{path}/{name}")
 
 
-def located(folder: str) -> tuple[Any, str]:
-    """The pyarrow file system that holds ``folder``, and its path there. Raises InputError for a bad URI."""
-    if "://" not in folder:
-        return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(folder))
-    try:
-        files, path = fs.FileSystem.from_uri(folder)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{folder}: cannot be opened: {_line(error)}") from error
-    return files, path.rstrip("/")
-
-
 def _sweeps(folders: tuple[Folder, ...]) -> list[str]:
     """Those of all folders, each once."""
     if not folders:
@@ -146,13 +147,13 @@ def _sweeps(folders: tuple[Folder, ...]) -> list[str]:
 
 
 def _name(sweep: str) -> str:
-    return located(sweep)[1].rpartition("/")[2]
+    return name_of(sweep)
 
 
 def _runs(sweep: str) -> pd.DataFrame:
     found = _read(sweep, "runs.parquet", RUN_COLUMNS)
     if found is None:
-        raise InputError(f"{sweep}/runs.parquet: it was there a moment ago, and is gone")
+        raise InputError(f"{below(sweep, 'runs.parquet')}: it was there a moment ago, and is gone")
     return found
 
 
@@ -168,9 +169,9 @@ def _read(sweep: str, name: str, columns: tuple[Column, ...]) -> pd.DataFrame | 
         content = _again(lambda: _table(files, f"{path}/{name}"))
         return None if content is None else checked(content, columns)
     except InputError as error:
-        raise InputError(f"{sweep}/{name}: {error}") from error
+        raise InputError(f"{below(sweep, name)}: {error}") from error
     except UNREADABLE as error:
-        raise InputError(f"{sweep}/{name}: {_unreadable(error)}") from error
+        raise InputError(f"{below(sweep, name)}: {_unreadable(error)}") from error
 
 
 def _table(files: Any, path: str) -> pd.DataFrame | None:
@@ -180,6 +181,8 @@ def _table(files: Any, path: str) -> pd.DataFrame | None:
     if kind == fs.FileType.Directory:
         raise InputError("it is a folder, not a file")
     with files.open_input_file(path) as source:
+        if (rows := pq.read_metadata(source).num_rows) > MOST_ROWS:
+            raise InputError(f"it has {rows:,} rows; allowed: up to {MOST_ROWS:,}")
         return pq.read_table(source).to_pandas()
 
 

@@ -20,6 +20,7 @@ from analysis.plots.paper import save
 from analysis.plots.pareto import pareto as drawn
 from analysis.stats.budget import Budget, judged
 from analysis.stats.cells import KEY
+from analysis.strangers import for_spreadsheet
 from analysis.tables.contenders import report
 
 FILES = ("pareto.md", "pareto.csv", "pareto.png")
@@ -52,7 +53,7 @@ def pareto(folder: str, budget: Budget | None = None) -> str:
 def _csv(table: pd.DataFrame) -> bytes:
     content = io.StringIO()
     told = [*KEY, *TOLD]
-    table[told].to_csv(content, index=False, lineterminator="\n")
+    for_spreadsheet(table[told]).to_csv(content, index=False, lineterminator="\n")
     return content.getvalue().encode()
 
 
@@ -76,7 +77,7 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
     """The flags; --help leaves with 0. Raises InputError for what is not understood."""
     doc, _, how = str(__doc__).partition("\n\n")
     parser = script.Parser(
-        prog="pareto.py",
+        prog="python analysis/pareto.py",
         description=f"{doc}\n\n{how}",
         usage="python analysis/pareto.py RESULTS [flags]",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -20,6 +20,7 @@ from analysis.page.document import Chapter, html
 from analysis.page.parts import ABSENT, Grid, Section, Text
 from analysis.page.sweep import Sweep, read, rows_of
 from analysis.page.wording import interval
+from analysis.places import below, name_of
 from analysis.tables.grid import percent
 from kd_trainable.vocabulary import InputError
 
@@ -46,13 +47,13 @@ def report(folder: str) -> str:
     broken = [one for one in found if isinstance(one, InputError)]
     if len(broken) == len(found):
         raise broken[0]
-    name = folder.rstrip("/").rpartition("/")[2]
-    alone = where == [folder.rstrip("/")]
+    name = name_of(folder)
+    alone = where == [below(folder)]
     title = f"Sweep {name}" if alone else f"Sweeps of {name}"
     chapters = [_chapter(place, one) for place, one in zip(where, found, strict=True)]
     page = html(title, _made(), _overview(where, found), chapters, alone)
     frames.write(folder, "report.html", page.encode())
-    return f"{folder.rstrip('/')}/report.html\n"
+    return f"{below(folder, 'report.html')}\n"
 
 
 def _read(sweep: str) -> Sweep | InputError:
@@ -63,7 +64,7 @@ def _read(sweep: str) -> Sweep | InputError:
 
 
 def _chapter(folder: str, sweep: Sweep | InputError) -> Chapter:
-    name = folder.rpartition("/")[2]
+    name = name_of(folder)
     anchor = "sweep-" + re.sub(r"[^A-Za-z0-9_-]", "-", name)
     if isinstance(sweep, InputError):
         return Chapter(
@@ -77,7 +78,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _overview(where: list[str], found: list[Sweep | InputError]) -> Grid:
-    rows = [[folder.rpartition("/")[2], *_line(one)] for folder, one in zip(where, found, strict=True)]
+    rows = [[name_of(folder), *_line(one)] for folder, one in zip(where, found, strict=True)]
     return Grid("Overview", HEADER, rows)
 
 

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from analysis import frames
-from kd_trainable.vocabulary import InputError
+from analysis import places
+from kd_trainable.vocabulary import InputError, printable, without_secrets
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose error is one line."""
+    """argparse whose error is one line; ``prog`` is the command as a person types it."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(message)
+        raise InputError(f"{message}; see {self.prog} --help")
 
 
 HELP = ("-h", "--help")
@@ -37,16 +37,16 @@ def run(work: Callable[[str], str], usage: str, about: str, arguments: list[str]
 
 def written(folder: str, names: Sequence[str]) -> str:
     """The lines that say where files lie, of those of ``names`` that are there; those of an earlier time are not."""
-    files, path = frames.located(folder)
+    files, path = places.located(folder)
     there = [name for name in names if files.get_file_info(f"{path}/{name}").is_file]
-    return "\nwritten:\n" + "".join(f"  {folder.rstrip('/')}/{name}\n" for name in there)
+    return "\nwritten:\n" + "".join(f"  {places.below(folder, name)}\n" for name in there)
 
 
 def printed(work: Callable[[], str]) -> int:
     """Prints what ``work`` makes; 2 and one line on stderr where that cannot be done."""
     try:
-        print(work(), end="")
+        print(printable(without_secrets(work())), end="")
     except (InputError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(without_secrets(' '.join(str(error).split())))}", file=sys.stderr)
         return 2
     return 0

@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames, script
+from analysis.places import below, name_of
+from analysis.stats.cells import is_control
 from kd_trainable.records import SPEC_COLUMNS
 
 ABOUT = """Writes a sweep's runs as an Optuna study, one trial a run: optuna.journal in its folder; a URI will do.
@@ -22,6 +24,7 @@ optuna-dashboard RESULTS/sweeps/NAME/optuna.journal shows it in the browser. Neg
 FILE = "optuna.journal"
 STATES = {"finished": "COMPLETE", "stopped": "PRUNED", "running": "RUNNING", "unfinished": "WAITING"}  # else FAIL
 KEPT = ("seed", "spec_id", "status", "test_accuracy_last", "error")  # of a run, as attributes of its trial
+LONGEST_S = 1e9  # of a run: a date is not beyond the calendar, whatever a table says
 LOG_FROM = 10.0  # a range whose ends differ by such a factor is drawn in the logarithm
 DATES = "when each run began is not recorded: all are shown from the sweep's begin; durations are their training times"
 
@@ -33,14 +36,14 @@ def write_study(folder: str) -> str:
     trial. Raises InputError where its tables cannot be read.
     """
     about = frames.about(folder)
-    name = str(about.get("name") or folder.rstrip("/").rpartition("/")[2])
+    name = str(about.get("name") or name_of(folder))
     began = datetime.fromisoformat(about["began"]) if about.get("began") else datetime.fromtimestamp(0, UTC)
     runs = frames.runs(folder)
-    real = runs[runs["control"].fillna("none") == "none"].reset_index(drop=True)
+    real = runs[~is_control(runs)].reset_index(drop=True)
     frames.write(folder, FILE, journal(name, real, frames.epochs(folder), began))
     left = len(runs) - len(real)
     controls = f"; {left} runs of negative controls, which do not compete, left out" if left else ""
-    return f"{folder.rstrip('/')}/{FILE}: study {name}, {len(real)} trials{controls}\n"
+    return f"{below(folder, FILE)}: study {name}, {len(real)} trials{controls}\n"
 
 
 def journal(name: str, runs: pd.DataFrame, epochs: pd.DataFrame, began: datetime) -> bytes:
@@ -96,7 +99,7 @@ def _trials(runs: pd.DataFrame, epochs: pd.DataFrame, metric: str, began: dateti
         params = {str(field): value for field, value in given.items() if value is not None}
         state, value = _state(row["status"], row[f"{metric}_last"])
         alone = row["method"] == "none"
-        seconds = 0.0 if pd.isna(row["train_seconds"]) else float(row["train_seconds"])
+        seconds = 0.0 if pd.isna(row["train_seconds"]) else min(max(float(row["train_seconds"]), 0.0), LONGEST_S)
         yield FrozenTrial(
             number=number,
             trial_id=number,

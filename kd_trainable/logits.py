@@ -114,8 +114,12 @@ def disagreement(
 ) -> float:
     """Largest difference between sampled kept entries and a live forward, in units of float16's rounding.
 
+    Infinite for a shard of another number of images or classes.
+
     Near zero, where float16 is finer than a float32 forward is exact, the unit is that of 1/64 of the largest logit.
     """
+    if kept.shape != (len(inputs.train), inputs.classes):
+        return float("inf")
     indices = torch.arange(0, len(kept), max(1, len(kept) // samples), device=inputs.device)
     looks = _looks(shard, inputs, pixels)
     live = teacher(inputs.training_pixels(indices, looks)).float().cpu().numpy()

@@ -6,13 +6,40 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kd_trainable.vocabulary import DatasetEntry, InputError, MethodEntry, ModelEntry, require_known
 
 Entry = DatasetEntry | MethodEntry | ModelEntry
+TORCHVISION = "torchvision:"  # torchvision:NAME is a network of a library, not a person's own
+
+
+def is_own(name: str) -> bool:
+    """Whether a name stands for somebody's own code, which runs when it is imported."""
+    return ":" in name and not name.startswith(TORCHVISION)
+
+
+def require_said(field: str, name: str, said: str | None, where: str, flag: str) -> None:
+    """Raises InputError for own code that a file names, unless the person has ``said`` the very same name."""
+    if is_own(name) and name != said:
+        raise InputError(
+            f"{field}: {where} names own code, {name!r}, which runs only where you name it too: "
+            f"{flag} {shlex.quote(name)}, if you trust it"
+        )
+
+
+def find_own(names: Iterable[object]) -> None:
+    """Lets Python find modules in the current folder if any of the names is a person's own code, which may lie there.
+
+    Else not: what is lying there may be a stranger's, and called as a module that some package looks for.
+    """
+    if any(is_own(str(name)) for name in names):
+        sys.path.append(os.getcwd())
 
 
 def resolve(field: str, name: str, table: Mapping[str, Entry], kind: str) -> Callable[..., Any]:

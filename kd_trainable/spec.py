@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, no_type_check
 
 from kd_trainable.methods import METHODS
-from kd_trainable.resolve import source_hash
+from kd_trainable.resolve import is_own, source_hash
 from kd_trainable.rules import CONVENTIONS, FLOATS, INTEGERS, NAMES, SCALED_BATCH, check
 from kd_trainable.taps import uses_features
 from kd_trainable.terms import (
@@ -35,7 +35,6 @@ ENGINE_NUMERICS = 1
 Schedule = tuple[tuple[int, float], ...]
 SOFTENING_FIELDS = ("mode", "temperature", "alpha", "convention")
 DISTILLATION_FIELDS = ("teacher", "hyperparameters", "taps", "peer", "control", *SOFTENING_FIELDS)
-TORCHVISION = "torchvision:"  # torchvision:NAME is a network of a library, not a person's own
 DROPPED_WITHOUT = {  # a field that cannot matter unless another field has one of these values
     "momentum": ("optimizer", ("sgd",)),
     "nesterov": ("optimizer", ("sgd",)),
@@ -220,7 +219,7 @@ def _sources(spec: RunSpec) -> dict[str, str]:
     missing = irrelevant(spec.flat())
     named = [(n, getattr(spec, n)) for n in ("dataset", "student", "teacher", "peer") if n not in missing]
     named += [("method", term) for term in spec.terms]
-    ours = (value for value in named if ":" in value[1] and not value[1].startswith(TORCHVISION))
+    ours = (value for value in named if is_own(value[1]))
     return {value: source_hash(name, value) for name, value in ours}
 
 

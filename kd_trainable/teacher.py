@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,9 +21,11 @@ from torch import Tensor, nn
 
 from kd_trainable.data.inputs import shared_tensor
 from kd_trainable.models.build import build, skeleton
+from kd_trainable.resolve import require_said
 from kd_trainable.vocabulary import InputError
 
 CARD_FORMAT = 1
+MOST_CLASSES = 1_000_000  # a network of a card's classes is built before its weights are compared
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # keys that training scripts wrap a state_dict in
 PREFIXES = ("_orig_mod.", "module.", "_orig_mod.")  # of torch.compile and DataParallel, in either order
 JSON_TYPES: dict[str, Any] = {  # of a card's values, by the type that Card says
@@ -147,12 +151,18 @@ def decode(weights: bytes, card: Card, path: str | Path) -> Teacher:
     return Teacher(card, arrays)
 
 
-def load(path: str | Path) -> Teacher:
-    """A teacher by its folder, its weights file or its card. Raises InputError for anything else."""
+def load(path: str | Path, model: str | None = None) -> Teacher:
+    """A teacher by its folder, its weights file or its card, whose network is ``model`` where that is given.
+
+    Raises InputError for anything else, and for a card that names own code as its network where ``model`` does not:
+    a stranger's file must not choose what is imported.
+    """
     weights, card_path = files_of(path)
-    if not card_path.is_file():
-        raise InputError(f"teacher: no card {card_path}; for a plain state_dict give --teacher-model NAME too")
-    return decode(_read(weights), parse_card(_read(card_path), card_path), weights)
+    card = card_of(card_path)
+    require_said("teacher", card.architecture, model, str(card_path), "--teacher-model")
+    if model not in (None, card.architecture):
+        raise InputError(f"teacher_model: {model!r} is not allowed; {card_path} says {card.architecture!r}")
+    return decode(_read(weights), card, weights)
 
 
 def files_of(path: str | Path) -> tuple[Path, Path]:
@@ -165,13 +175,20 @@ def files_of(path: str | Path) -> tuple[Path, Path]:
     return weights, folder / "card.json"
 
 
+def card_of(path: Path) -> Card:
+    """The card in a file. Raises InputError where there is none."""
+    if not path.is_file():
+        raise InputError(f"teacher: no card {path}; for a plain state_dict give --teacher-model NAME too")
+    return parse_card(_read(path), path)
+
+
 def parse_card(content: bytes, path: str | Path) -> Card:
     """The card that ``content`` holds. Raises InputError when it is not a card of this format."""
     try:
         values = json.loads(content)
         if (written := values.get("card_format")) == CARD_FORMAT:
             return _card(values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"teacher: {path} is not a teacher's card ({error})") from None
     raise InputError(f"teacher: {path} has card format {written!r}; this version reads {CARD_FORMAT}")
 
@@ -181,8 +198,11 @@ def _card(values: dict[str, Any]) -> Card:
         if f.name in values and not isinstance(values[f.name], JSON_TYPES[str(f.type)]):
             raise ValueError(f"{f.name} is {values[f.name]!r}")
     mean, std = (tuple(float(v) for v in values[name]) for name in ("mean", "std"))
-    if not (values["classes"] > 1 and len(mean) == len(std) == values["channels"] and min(std) > 0):
+    sizes = 1 < values["classes"] <= MOST_CLASSES and len(mean) == len(std) == values["channels"]
+    if not (sizes and min(std) > 0 and all(map(math.isfinite, (*mean, *std)))):
         raise ValueError(f"{values['classes']} classes, {values['channels']} channels, mean {mean}, std {std}")
+    if not re.fullmatch("[0-9a-f]{64}", values["fingerprint"]):  # a folder is called so
+        raise ValueError(f"fingerprint is {values['fingerprint']!r}")
     return Card(**{**values, "mean": mean, "std": std})
 
 

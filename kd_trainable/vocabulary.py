@@ -6,6 +6,7 @@ Axis letters, one meaning everywhere: S students, B batch, N images, K classes, 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -128,6 +129,23 @@ class DatasetEntry(NamedTuple):
     test_images: int = 0
     normalizations: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = NOTHING
     fingerprint: str = ""
+
+
+# What a terminal obeys instead of showing it, and what turns the direction of a text around.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: a name or an error may come from a stranger's file."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs have lost the user and password before their host: ``s3://KEY:SECRET@bucket``.
+
+    Of S3's also those whose secret has a / in it, as many have, which should have been written %2F.
+    """
+    return re.sub(r"(?<=://)[^/@\s]*@|(?<=s3://)[^/@:\s]*:[^@?\s]*@", "", text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

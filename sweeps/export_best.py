@@ -6,7 +6,7 @@ The test set chooses nothing. What is written is loaded back first, and must say
 
 import argparse
 import json
-import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,18 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
+from analysis.places import name_of
 from analysis.stats.cells import COMPARABLE
 from analysis.stats.winner import winners
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
 from kd_trainable.export.files import CARD, export
 from kd_trainable.export.formats import FORMATS, require_installed
+from kd_trainable.resolve import find_own, is_own, require_said
 from kd_trainable.tuning import winner as store
-from kd_trainable.tuning.flags import Formatter, Parser, fail
+from kd_trainable.tuning.flags import Formatter, Parser, run_script
 from kd_trainable.tuning.store import Storage
-from kd_trainable.vocabulary import InputError, require_known
+from kd_trainable.vocabulary import InputError, printable, require_known
 
 
 def parser() -> Parser:
@@ -44,7 +46,12 @@ def parser() -> Parser:
         "trusts its source",
     )
     made.add_argument("--sweep", metavar="NAME", help="the sweep whose winner is meant, where there are several")
-    made.add_argument("--student", metavar="NAME", help="the network that is meant, where there are several")
+    made.add_argument(
+        "--student",
+        metavar="NAME",
+        help="the network that is meant, where there are several; one's own code runs only where it is named here",
+    )
+    made.add_argument("--dataset", metavar="NAME", help="the data set, where it is one's own code that may run")
     made.add_argument("--run", metavar="ID", help="any finished run, by its spec_id or how that begins, in its place")
     made.add_argument(
         "--data-dir", metavar="DIR", help="a folder that holds the data; default: the cache, if it is there"
@@ -117,26 +124,35 @@ def exported(given: argparse.Namespace) -> tuple[Storage, str, dict[str, Any]]:
         if line := no_gain(winner):
             print(line, file=sys.stderr)
     run = store.trained(where, name)
+    require_said("student", run.spec.student, given.student, f"run {name}", "--student")
+    find_own([given.student or "", given.dataset or ""])
     to, folder = (Storage(given.out), "") if given.out else (where, f"exports/{sweep or 'run'}-{name[:8]}")
     earlier = store.before(to, folder, name)
-    files = export(run, given.format, at_hand(run.spec.dataset, given.data_dir), chosen, earlier)
+    files = export(run, given.format, at_hand(run.spec.dataset, given.data_dir, given.dataset), chosen, earlier)
     store.put(to, folder, files)
     return to, folder, json.loads(files[CARD])
 
 
 def folders_of(results: str, sweep: str | None) -> list[str]:
     """The folders of the sweeps that are meant. Raises InputError for a sweep that is not there."""
-    by_name = {folder.rpartition("/")[2]: folder for folder in frames.sweeps(results)}
+    by_name = {name_of(folder): folder for folder in frames.sweeps(results)}
     if sweep is None:
         return list(by_name.values())
     require_known("sweep", sweep, by_name)
     return [by_name[sweep]]
 
 
-def at_hand(dataset: str, data_dir: str | None) -> ImageData | None:
-    """The run's data set where it need not be downloaded. Raises InputError where ``data_dir`` does not hold it."""
+def at_hand(dataset: str, data_dir: str | None, said: str | None = None) -> ImageData | None:
+    """The run's data set where it need not be downloaded; own code only where it was ``said``.
+
+    Raises InputError where ``data_dir`` does not hold it.
+    """
     if data_dir is not None and not Path(data_dir).expanduser().is_dir():
         raise InputError(f"data_dir: no such folder: {data_dir}")
+    if data_dir is not None:
+        require_said("dataset", dataset, said, "the run", "--dataset")
+    elif is_own(dataset) and dataset != said:
+        return None
     try:
         return load(dataset, data_dir, download=False)
     except Exception as error:  # a person's own loader raises what it likes
@@ -151,7 +167,9 @@ def report(to: Storage, folder: str, card: dict[str, Any], name: str) -> str:
     checked = card["files"][file]["checked"]
     again, kd = checked["test_accuracy"], "kd" in spec["method"].split("+")
     cell = f"T={spec['temperature']} alpha={spec['alpha']} {spec['mode']}, " if kd else ""
-    random = "" if again is not None else f"; {card['dataset']} is not at hand, so its accuracy was not computed anew"
+    data = card["dataset"]
+    own = f" (own code, which runs where you say --dataset {shlex.quote(data)})" if is_own(data) else ""
+    random = "" if again is not None else f"; {data} is not at hand{own}, so its accuracy was not computed anew"
     lines = [
         f"{card['student']} on {card['dataset']}, {spec['method']}, {cell}seed {spec['seed']}, run {card['spec_id']}",
         f"chosen: {card['chosen']['how']}",
@@ -160,7 +178,7 @@ def report(to: Storage, folder: str, card: dict[str, Any], name: str) -> str:
         f"checked: loaded back, the student's logits on {checked['images']} within {checked['difference']:.1g} of the "
         f"largest{random}",
         "written:",
-        *(f"  {to.path(*filter(None, (folder, made)))}" for made in (file, f"load_{name}.py", "README.md", CARD)),
+        *(f"  {to.shown(*filter(None, (folder, made)))}" for made in (file, f"load_{name}.py", "README.md", CARD)),
         "to load it, in Python in that folder:",
         f"  from load_{name} import logits",
         f"  logits(pixels)  # {card['input']} -> {card['output']}",
@@ -172,15 +190,8 @@ def main() -> None:
     """Exports what the command line asks for, and prints where it lies."""
     given = parser().parse_args()
     to, folder, card = exported(given)
-    print(report(to, folder, card, given.format))
+    print(printable(report(to, folder, card, given.format)))
 
 
 if __name__ == "__main__":
-    sys.path.append(os.getcwd())  # where a person's own package.module:callable lies
-    try:
-        main()
-    except InputError as error:
-        fail("export_best.py", error)
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    run_script("export_best.py", main)

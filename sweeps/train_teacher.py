@@ -9,8 +9,9 @@ import os
 import sys
 
 from kd_trainable.models import MODELS
-from kd_trainable.tuning.flags import Parser, fail, fields_of, parser_of
-from kd_trainable.vocabulary import InputError, require_known
+from kd_trainable.resolve import find_own
+from kd_trainable.tuning.flags import Parser, fields_of, parser_of, run_script
+from kd_trainable.vocabulary import require_known
 
 # 95 % takes ResNet-18 about 100 epochs; the recipe is the field's usual one
 RECIPE = {"dataset": "cifar10", "student": "resnet18", "epochs": 100, "nesterov": True, "warmup_epochs": 1}
@@ -31,12 +32,12 @@ def parser() -> Parser:
 def main() -> None:
     """Trains what the command line asks for, and prints where it lies."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.path.append(os.getcwd())  # where a person's own package.module:callable lies
     given = parser().parse_args()
     if given.model is not None and ":" not in given.model:
         require_known("model", given.model, MODELS, ", or your own as package.module:callable")
     fields = {**RECIPE, **fields_of(given)}
     fields |= {name: value for name, value in (("student", given.model), ("seed", given.seed)) if value is not None}
+    find_own([fields["student"], fields["dataset"]])
     if given.warmup_epochs is None and fields["epochs"] == 1:
         fields["warmup_epochs"] = 0
     from kd_trainable.tuning.teach import trained_teacher
@@ -47,10 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        fail("train_teacher.py", error)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last epoch", file=sys.stderr)
-        sys.exit(130)
+    run_script("train_teacher.py", main, "stopped; the same command goes on from the last epoch")

@@ -18,6 +18,11 @@ from short_runs import RECIPE, SHORT
 torch.set_num_threads(1)  # what is trained here does not gain by two, and loses much where others have the cores
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of tests/faults: pytest reads options only from where it begins."""
+    parser.addoption("--write-reliability", metavar="FILE", help="write what the tests of faults recorded")
+
+
 @pytest.fixture(scope="session")
 def markers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where own_parts remembers its accidents; Ray's workers inherit the variable that says so."""

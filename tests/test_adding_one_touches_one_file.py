@@ -1,10 +1,11 @@
 """A new method, student and data set: each is one new file and one line of a table, and nothing else knows of it.
 
-The library is copied, the file and the line are put in, and a run with the new name is trained there.
+The library is copied, the files and the lines are put in, and a run with each new name is trained there.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -56,39 +57,54 @@ PARTS = {
 }
 TABLES = {"method": ("methods", "METHODS"), "model": ("models", "MODELS"), "data": ("data", "DATASETS")}
 TRAINS = """
-import sys
+import json
 from kd_trainable.data.load import load
 from kd_trainable.data.inputs import make_inputs
 from kd_trainable.engine.plain import PlainRun
 from kd_trainable.records import EPOCH_COLUMNS
 from kd_trainable.spec import RunSpec, spec_id
 import torch
-fields = dict(dataset="digits", student="digits_mlp", teacher="digits_cnn", augment="none", batch_size=20, epochs=1)
-spec = RunSpec(**{**fields, **ASKED})
-data = load(spec.dataset)
-inputs = make_inputs(data, spec.protocol, spec.normalization, "cpu", False)
-run = PlainRun(spec, inputs, lambda epoch: torch.zeros(len(inputs.train), inputs.classes))
-row = run.step_epoch()
-assert set(row) <= {column.name for column in EPOCH_COLUMNS}, row
-print(spec_id(spec, data.fingerprint(), "t"), sorted(row))
+def trained(asked):
+    fields = dict(dataset="digits", student="digits_mlp", teacher="digits_cnn", augment="none", batch_size=20, epochs=1)
+    spec = RunSpec(**{**fields, **asked})
+    data = load(spec.dataset)
+    inputs = make_inputs(data, spec.protocol, spec.normalization, "cpu", False)
+    run = PlainRun(spec, inputs, lambda epoch: torch.zeros(len(inputs.train), inputs.classes))
+    row = run.step_epoch()
+    assert set(row) <= {column.name for column in EPOCH_COLUMNS}, row
+    return spec_id(spec, data.fingerprint(), "t"), sorted(row)
+print(json.dumps({part: trained(asked) for part, asked in ASKED.items()}))
 """
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_one_file_and_one_line(part: str, tmp_path: Path) -> None:
-    source, line, asked = PARTS[part]
+def put_in(part: str, library: Path) -> None:
+    """The new file, and its line in the table."""
+    source, line, _ = PARTS[part]
     folder, table = TABLES[part]
-    shutil.copytree(ROOT / "kd_trainable", tmp_path / "kd_trainable", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "kd_trainable" / folder / "new.py").write_text(source)
-    init = tmp_path / "kd_trainable" / folder / "__init__.py"
+    (library / folder / "new.py").write_text(source)
+    init = library / folder / "__init__.py"
     text = init.read_text()
     start = text.index("\n", text.index(f"\n{table}") + 1) + 1
     init.write_text(text[:start] + line + text[start:])
-    code = f"ASKED = {asked!r}\n{TRAINS}"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, list[str]]]:
+    """Of each part the name of the run that was trained with it, and its epoch's columns; all in one process."""
+    place = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "kd_trainable", place / "kd_trainable", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in PARTS:
+        put_in(part, place / "kd_trainable")
+    code = f"ASKED = { {part: asked for part, (_, _, asked) in PARTS.items()}!r}\n{TRAINS}"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    name, _, columns = done.stdout.partition(" ")
+    found: dict[str, tuple[str, list[str]]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_one_file_and_one_line(part: str, trained: dict[str, tuple[str, list[str]]]) -> None:
+    name, columns = trained[part]
     assert len(name) == 16
     assert ("sign_loss" in columns) == (part == "method")

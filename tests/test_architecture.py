@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports its own layer and those below
     "kd_trainable": 0,
+    "kd_trainable.interrupts": 0,
     "kd_trainable.vocabulary": 0,
     "kd_trainable.records": 1,
     "kd_trainable.resolve": 1,
@@ -36,7 +37,7 @@ LAYERS: dict[str, int] = {  # by the longest name that fits; a module imports it
     "sweeps": 6,
 }
 TABLES = {"kd_trainable.data", "kd_trainable.methods", "kd_trainable.models"}  # of names, in their __init__
-FOR_ANALYSIS = {"kd_trainable.records", "kd_trainable.vocabulary"}
+FOR_ANALYSIS = {"kd_trainable.interrupts", "kd_trainable.records", "kd_trainable.vocabulary"}
 WITHOUT_TORCH = {
     f"kd_trainable.{name}" for name in ("records", "resolve", "rules", "shards", "spec", "taps", "terms", "values")
 }

@@ -122,12 +122,15 @@ def test_a_dry_run_in_a_process_of_its_own_times_real_steps_and_starts_no_ray(tm
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS[script]), "--help"], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: python sweeps/{script}.py [")
-    assert max(map(len, done.stdout.splitlines())) <= 120
+def test_help(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In this process; test_readme.py has processes of their own."""
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS[script]), "--help"])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPTS[script]), run_name="__main__")
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    assert out.startswith(f"usage: python sweeps/{script}.py [")
+    assert max(map(len, out.splitlines())) <= 120
     for preset in EXPECTED.get(script, {}):
-        assert f"  {preset} " in done.stdout
+        assert f"  {preset} " in out

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import pytest
 from short_runs import files, history, numbers, result
 
 from kd_trainable.engine import checkpoint
+from kd_trainable.tuning.main import main
 from kd_trainable.tuning.store import RunFolder, Storage
 
 ROOT = Path(__file__).parent.parent
@@ -183,6 +185,7 @@ def test_kill_9_of_the_driver(command: Command, undisturbed: tuple[Path, pd.Data
     assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 
+@pytest.mark.slow  # see test_failures.py for what a few seconds show
 def test_kill_9_of_a_worker(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
     process = command.begin()
     command.in_the_middle()
@@ -194,6 +197,24 @@ def test_kill_9_of_a_worker(command: Command, undisturbed: tuple[Path, pd.DataFr
     assert sorted(runs["attempts"]) == [1] * (RUNS - 1) + [2]
 
 
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["kd_trainable.tuning.sweep"], "run", interrupted)  # the name is a function's too
+    script = runpy.run_path(str(ROOT / "sweeps" / "digits_grid.py"))
+    argv = ["--temperature", "4", "--storage", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        main("digits_grid", script["__doc__"], script["PRESETS"], script["summarise"], argv)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (130, "")
+    assert err.startswith("\nstopped; nothing is lost. To go on: ")
+    assert err.endswith(f" sweeps/digits_grid.py {' '.join(argv)}\n")
+
+
+@pytest.mark.slow
 def test_ctrl_c(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
     process = command.begin()
     command.in_the_middle()

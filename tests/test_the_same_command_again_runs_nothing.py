@@ -43,6 +43,7 @@ def test_same_table_same_files(
     assert "teacher passes over the training images: 1, not 8" in first.err
     assert len(first.err.splitlines()) == 4  # the plan, the passes, the teacher, the passes made: no view, no terminal
     assert len(before) == 6 * 4
+    assert_written_and_printed(storage / "sweeps" / "digits_grid", first.out)
     request.getfixturevalue("nothing_starts")
     began = time.monotonic()
     assert digits_grid() == 0
@@ -53,14 +54,9 @@ def test_same_table_same_files(
     assert time.monotonic() - began < 20  # seconds; about one of them where nothing else runs
 
 
-def test_what_it_writes_and_prints(
-    cluster: None, digits_grid: Callable[[], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    digits_grid()
-    folder = tmp_path / "results" / "sweeps" / "digits_grid"
+def assert_written_and_printed(folder: Path, out: str) -> None:
     written = {"runs.parquet", "epochs.parquet", "table.md", "heatmap.png"}
     assert written <= {path.name for path in folder.iterdir()}
-    out = capsys.readouterr().out
     assert all(str(folder / name) in out for name in written)
     assert (folder / "table.md").read_text().strip() in out
     assert (folder / "heatmap.png").read_bytes().startswith(b"\x89PNG")

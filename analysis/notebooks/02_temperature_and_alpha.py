@@ -34,12 +34,13 @@ from analysis.plots.important import importance
 from analysis.plots.temperature import temperature_curves
 from analysis.plots.variance import variance
 from analysis.show import say, show
+from analysis.stats.cells import is_control
 from analysis.stats.differences import differences
 from analysis.stats.variance import variance_shares
 from analysis.tables.grid import percent
 
 runs = frames.runs(RESULTS)
-runs = runs[(runs["control"].fillna("none") == "none").astype(bool)]  # negative controls are in the next notebook
+runs = runs[~is_control(runs)]  # negative controls are in the next notebook
 table = differences(runs)
 temperatures, alphas = (
     ", ".join(f"{x:g}" for x in sorted(table[name].dropna().unique())) for name in ("temperature", "alpha")

@@ -34,7 +34,7 @@ from analysis.plots.look import BAND, BASELINE, COLOURS
 from analysis.plots.names import names
 from analysis.plots.paper import sheet
 from analysis.show import say, show
-from analysis.stats.cells import BLOCK, COMPARABLE
+from analysis.stats.cells import BLOCK, COMPARABLE, is_control
 from analysis.stats.differences import differences
 from analysis.stats.inflation import best_epoch_inflation, selection
 from analysis.stats.power import seeds_needed
@@ -109,7 +109,7 @@ if chosen.empty:
 else:
     rates = ["claimed", "honest", "flattery"]
     show(chosen.assign(**chosen[rates].map(percent)).set_index([*COMPARABLE, "rule"]))
-real = runs[runs["control"].fillna("none") == "none"]
+real = runs[~is_control(runs)]
 added = best_epoch_inflation(real)["inflation"].dropna()
 if len(added):
     mean, most = percent(added.mean(), "+"), percent(added.max(), "+")

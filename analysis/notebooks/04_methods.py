@@ -35,12 +35,12 @@ from analysis.plots.pareto import pareto
 from analysis.plots.published import scatter
 from analysis.published import literature
 from analysis.show import say, show
-from analysis.stats.cells import COMPARABLE
+from analysis.stats.cells import COMPARABLE, is_control
 from analysis.tables import differences_table, methods_by_network
 from analysis.tables.grid import percent
 
 runs = frames.runs(RESULTS)
-runs = runs[(runs["control"].fillna("none") == "none").astype(bool)]  # negative controls are in the notebook before
+runs = runs[~is_control(runs)]  # negative controls are in the notebook before
 tried = runs.groupby([*COMPARABLE], dropna=False)["method"].transform("nunique")
 several = runs[tried > 2]  # where there is more than the baseline and one method
 if several.empty:

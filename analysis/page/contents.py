@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.answer import answers
+from analysis.answer import answered
 from analysis.page.figures.agreement import agreement
 from analysis.page.figures.effects import important, shares
 from analysis.page.figures.forest import forest
@@ -51,7 +51,7 @@ def sections(sweep: Sweep) -> list[Section]:
 def answer(sweep: Sweep) -> Section:
     """Three sentences for each group of comparable runs, below how far the sweep has come."""
     parts: list[Any] = [Text(line, "note") for line in (*sweep.trouble, *progress(sweep))]
-    for heading, sentences in answers(sweep.runs).items():
+    for heading, sentences in answered(sweep.runs, sweep.table, sweep.shares).items():
         parts += [Text(f"{heading}:" if heading else "", "lead"), Items(sentences)] if heading else [Items(sentences)]
     return Section("answer", "The answer", parts)
 

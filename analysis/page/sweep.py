@@ -9,10 +9,11 @@ import pandas as pd
 
 from analysis import frames
 from analysis.page.names import kinds
+from analysis.places import name_of
 from analysis.plots.names import names
-from analysis.stats.cells import BLOCK, placed
+from analysis.stats.cells import BLOCK, is_control, placed
 from analysis.stats.differences import differences
-from analysis.stats.variance import variance_shares
+from analysis.stats.variance import variance_shares_of
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS
 from kd_trainable.vocabulary import InputError
 
@@ -43,7 +44,7 @@ class Sweep(NamedTuple):
     @property
     def tried(self) -> pd.DataFrame:
         """The cells but for negative controls, which are shown apart."""
-        return self.table[self.table["control"].fillna("none") == "none"]
+        return self.table[~is_control(self.table)]
 
     @property
     def shown(self) -> pd.DataFrame:
@@ -59,7 +60,7 @@ def read(folder: str) -> Sweep:
     epochs = _or(lambda: frames.epochs(folder), frames.typed(_nothing(), EPOCH_COLUMNS), trouble)
     nothing: dict[str, Any] = {}
     about = _or(lambda: frames.about(folder), nothing, trouble)
-    return of(folder.rstrip("/").rpartition("/")[2], about, runs, epochs, trouble)
+    return of(name_of(folder), about, runs, epochs, trouble)
 
 
 def _or(read: Callable[[], T], otherwise: T, trouble: list[str]) -> T:
@@ -74,7 +75,7 @@ def of(name: str, about: dict[str, Any], runs: pd.DataFrame, epochs: pd.DataFram
     """A sweep from its tables."""
     table = differences(runs)
     table = table.assign(name=names(table), kind=kinds(table), place=table.index)
-    return Sweep(name, about, beside(runs, table), epochs, table, variance_shares(runs), trouble)
+    return Sweep(name, about, beside(runs, table), epochs, table, variance_shares_of(table), trouble)
 
 
 def rows_of(table: pd.DataFrame) -> list[Any]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
 
 import pandas as pd
 
-from analysis import frames, script
+from analysis import frames, places, script
 from analysis.plots.figures import FIGURES, draw
 from analysis.plots.paper import FORMATS, save
-from kd_trainable.vocabulary import InputError, require_known
+from kd_trainable.vocabulary import require_known
 
 TOGETHER = "plots"  # the folder of the figures in that of a sweep
 
@@ -27,14 +26,14 @@ def plots(folder: str, names: list[str], kind: str = "png", out: str = "") -> st
     """
     runs = frames.runs(folder)
     epochs = frames.epochs(folder) if any(FIGURES[name].epochs for name in names) else None
-    where = out or f"{folder.rstrip('/')}/{TOGETHER}"
+    where = out or places.below(folder, TOGETHER)
     make_folder(where)
     return "".join(f"{_written(name, runs, epochs, where, kind)}\n" for name in names)
 
 
 def make_folder(folder: str) -> None:
     """Makes a folder, and those above it, where there is none."""
-    files, path = frames.located(folder)
+    files, path = places.located(folder)
     files.create_dir(path, recursive=True)
 
 
@@ -45,25 +44,20 @@ def _written(name: str, runs: pd.DataFrame, epochs: pd.DataFrame | None, where: 
         frames.remove(where, f"{name}.{kind}")
         return f"no {name}: {' '.join(str(error).split())}"
     save(figure, where, f"{name}.{kind}")
-    return f"{where}/{name}.{kind}"
-
-
-def _refuse(message: str) -> NoReturn:
-    raise InputError(message)
+    return places.below(where, f"{name}.{kind}")
 
 
 def _asked(arguments: list[str]) -> argparse.Namespace:
     """The flags; --help leaves with 0. Raises InputError for what is not understood."""
     figures = "\n".join(f"  {name:22}{entry.about}" for name, entry in FIGURES.items())
-    parser = argparse.ArgumentParser(
-        prog="analysis.plots",
+    parser = script.Parser(
+        prog="python -m analysis.plots",
         usage="python -m analysis.plots RESULTS/sweeps/NAME [flags]",
         description=str(__doc__).partition("\n")[0],
         epilog=f"figures:\n{figures}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.error = _refuse  # type: ignore[method-assign]
     parser.add_argument("folder", metavar="FOLDER", help="a sweep's folder, or a whole results folder; a path or a URI")
     parser.add_argument("--figure", nargs="+", metavar="NAME", default=list(FIGURES), help="only these; all that fit")
     parser.add_argument("--format", default="png", metavar="|".join(FORMATS), help="png of 150 dots an inch, or svg")

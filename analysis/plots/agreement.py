@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from analysis.plots.axes import limits, spread, star
 from analysis.plots.look import BASELINE, INTERVAL_FROM, SIZE, style
 from analysis.plots.paper import finished_cells, groups, label_figure, name_lines, rows, sheet
-from analysis.stats.cells import cells, far_off
+from analysis.stats.cells import cells, far_off, is_control
 from analysis.tables.grid import described, varying
 
 SIDE = 4.0  # inches of a panel
@@ -57,8 +57,8 @@ def _kinds(table: pd.DataFrame) -> pd.Series:
     """What colour and marker stand for, by cell: method or mode, whichever varies, controls and the baseline."""
     kind = next((name for name in KINDS if name in varying(table)), "method")
     words = pd.Series([words[0] for words in described(table, [kind])], table.index, dtype=object)
-    control = table["control"].fillna("none")
-    return words.mask(control != "none", "control: " + control.astype(str)).mask(table["is_baseline"], BASE)
+    controls = "control: " + table["control"].astype(str)
+    return words.mask(is_control(table), controls).mask(table["is_baseline"], BASE)
 
 
 def _draw(ax: Axes, group: pd.DataFrame, agreeing: pd.DataFrame, looks: list[dict[str, Any]]) -> None:

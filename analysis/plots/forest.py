@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.plots.look import BASELINE, COLOURS, SIZE, wrapped
 from analysis.plots.names import names
 from analysis.plots.paper import finished_cells, groups, label_figure, rows, sheet
-from analysis.stats.cells import far_off
+from analysis.stats.cells import far_off, is_control
 from analysis.stats.differences import compared
 from analysis.tables.grid import percent, usual
 
@@ -60,7 +60,7 @@ def differences(runs: pd.DataFrame) -> Figure:
 def _panel(heading: str, group: pd.DataFrame) -> Panel:
     cells = group[group["difference"].notna()].sort_values("difference", ascending=False, kind="stable")
     name, n = names(group), usual(group)
-    control = (cells["control"].fillna("none") != "none").astype(bool)
+    control = is_control(cells)
     shown = cells[cells["best"] | control | (~control).cumsum().le(SHOWN)]
     labels = [_label(cell, name[cell.Index], n) for cell in rows(shown)]
     return Panel(heading, shown, labels, len(cells) - len(shown))
@@ -144,7 +144,7 @@ def _legend(found: list[Panel], scales: list[tuple[float, float]]) -> str:
         words = ["No intervals: no spread between seeds is known."]
     if (cells["pooled"] == False).fillna(False).any():  # noqa: E712 (three values)
         words += ["†: spreads unlike the others, so stands on its own paired differences."]
-    if cells["control"].fillna("none").ne("none").any():
+    if is_control(cells).any():
         words += ["Squares: negative controls, a family of their own."]
     left = sum(panel.left_out for panel in found)
     words += [f"The {left} lowest others are left out."] if left else []

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.plots.look import BAND, BASELINE, INTERVAL_FROM, SIZE, style, wrapped
 from analysis.plots.names import names
 from analysis.plots.paper import finished_cells, groups, label_figure, sheet
-from analysis.stats.cells import BLOCK, far_off
+from analysis.stats.cells import BLOCK, far_off, is_control
 from analysis.stats.curves import learning_curves as curves_of
 from analysis.tables.grid import usual
 
@@ -74,7 +74,7 @@ def _panel(heading: str, group: pd.DataFrame, by_cell: dict[int, pd.DataFrame]) 
     labels = {cell: "★ " * bool(drawn.at[cell, "best"]) + said[cell] for cell in named}
     if len(named) > ALL:
         judged = ranked[~ranked["is_baseline"] & ranked["selected_by"].notna()]
-        cells = list(judged.index[judged["control"].fillna("none") == "none"])
+        cells = list(judged.index[~is_control(judged)])
         labels = {cell: labels[cell] for cell in cells[:FEW]} | {c: f"worst: {said[c]}" for c in cells[FEW:][-1:]}
     return Panel(heading, curves, {cell: said[cell] for cell in own}, labels)
 

@@ -12,6 +12,7 @@ from analysis.plots.axes import limits, seed_values
 from analysis.plots.look import COLOURS, INTERVAL_FROM, SIZE, wrapped
 from analysis.plots.names import names
 from analysis.plots.paper import finished_cells, groups, label_figure, rows, sheet
+from analysis.stats.cells import is_control
 from analysis.tables.grid import percent, usual
 
 RANKED = 40  # cells in a ranking; more do not fit a page, and the table has them all
@@ -60,7 +61,7 @@ def _draw(ax: Axes, shown: pd.DataFrame, labels: list[str]) -> None:
     ax.set_yticks(range(len(shown)), wrapped(labels)[0], fontsize=SIZE)
     ax.set_ylim(len(shown) - 0.5, -0.7)
     ax.grid(axis="y", visible=False)
-    real = shown[shown["control"].fillna("none") == "none"]
+    real = shown[~is_control(shown)]
     ax.set_xlim(*limits(rows(shown if real.empty else real)))
     for y, cell in enumerate(rows(shown)):
         _point(ax, y, cell)

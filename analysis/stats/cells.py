@@ -32,6 +32,7 @@ DISTILLATION = (
 BLOCK = tuple(name for name in KEY if name not in DISTILLATION)
 # Cells that differ in one of these answer different questions: no one of them is the best.
 COMPARABLE = ("dataset", "student", "epochs", "protocol")
+UNFINISHED = ("n_failed", "n_stopped", "n_unfinished")  # counts of runs that gave no result
 EXACT = 9  # decimals: means of the same accuracies differ beyond them by the order in which they were summed
 
 
@@ -93,6 +94,23 @@ def half_width(sd: float, n: int) -> float:
     return float(stdtrit(n - 1, 0.975) * sd / n**0.5) if n > 1 else np.nan
 
 
+def half_widths(sd: pd.Series, n: pd.Series) -> pd.Series:
+    """``half_width`` of many at once; missing for n < 2."""
+    repeated = n > 1
+    n = n.where(repeated, 2).astype("float64")
+    return pd.Series(stdtrit(n - 1, 0.975) / n**0.5, sd.index).mul(sd).where(repeated).astype("Float64")
+
+
+def is_control(table: pd.DataFrame) -> pd.Series:
+    """Which runs, or cells, are negative controls."""
+    return (table["control"].fillna("none") != "none").astype(bool)
+
+
+def is_whole(table: pd.DataFrame) -> pd.Series:
+    """Of which cells every run has finished: the survivors of failures are no sample."""
+    return table[[*UNFINISHED]].sum(axis=1) == 0
+
+
 def far_off(means: pd.Series) -> pd.Series:
     """Which cells have diverged: means ten times as far below the median as is usual, and 5 points or more."""
     below = means.median() - means
@@ -119,7 +137,7 @@ def _labelled(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _averages(runs: pd.DataFrame) -> pd.DataFrame:
     by_cell = runs.groupby("cell")
     averages = by_cell["value"].agg(["mean", "std", "count"]).set_axis(["mean", "sd", "n"], axis=1)
-    averages["half_width"] = _half_widths(averages["sd"], averages["n"])
+    averages["half_width"] = half_widths(averages["sd"], averages["n"])
     # a mean over some of the seeds would select by luck, so it is missing unless every run has its score
     scores = by_cell["score"].agg(["mean", "count", "size"])
     averages["selected_by"] = scores["mean"].where(scores["count"] == scores["size"])
@@ -128,13 +146,6 @@ def _averages(runs: pd.DataFrame) -> pd.DataFrame:
     by_seed = _by_seed(valued)
     averages["by_seed"] = pd.Series({cell: by_seed.get(cell, {}) for cell in averages.index}, dtype=object)
     return averages
-
-
-def _half_widths(sd: pd.Series, n: pd.Series) -> pd.Series:
-    """``half_width`` of every cell at once."""
-    repeated = n > 1
-    n = n.where(repeated, 2).astype("float64")
-    return pd.Series(stdtrit(n - 1, 0.975) / n**0.5, sd.index).mul(sd).where(repeated).astype("Float64")
 
 
 def _seeds(valued: pd.DataFrame) -> pd.Series:
@@ -187,7 +198,7 @@ def _leads(runs: pd.DataFrame, selected_by: pd.Series) -> pd.Series:
 def _best(table: pd.DataFrame) -> pd.DataFrame:
     """best, tied and competes."""
     distilled = table[~table["is_baseline"]]
-    recorded = distilled[["n", "n_failed", "n_stopped", "n_unfinished"]].sum(axis=1)
+    recorded = distilled[["n", *UNFINISHED]].sum(axis=1)
     groups = [distilled[name] for name in COMPARABLE]
     # the lower median: a cell that is ahead of the others by a seed must not be the only one left to compete
     usual = recorded.groupby(groups, dropna=False).transform(lambda n: n.quantile(0.5, interpolation="lower"))
@@ -211,4 +222,4 @@ def _none_leads(table: pd.DataFrame) -> pd.Series:
 
 def _scored(table: pd.DataFrame) -> pd.Series:
     """Cells with a score to select by that are no negative controls."""
-    return (table["control"].fillna("none") == "none") & table["selected_by"].notna()
+    return ~is_control(table) & table["selected_by"].notna()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from scipy.special import stdtrit
 
-from analysis.stats.cells import KEY, cells, placed
+from analysis.stats.cells import KEY, cells, half_widths, placed
 
 
 def learning_curves(runs: pd.DataFrame, epochs: pd.DataFrame, column: str = "test_accuracy") -> pd.DataFrame:
@@ -27,7 +26,7 @@ def learning_curves(runs: pd.DataFrame, epochs: pd.DataFrame, column: str = "tes
     values[column] = values[column].astype("float64")
     curves = values.groupby(["cell", "epoch"])[column].agg(["mean", "std", "count", "min", "max"]).reset_index()
     curves = curves[curves["count"] == curves["cell"].map(members)].reset_index(drop=True)
-    curves["half_width"] = _half_widths(curves["std"], curves["count"])
+    curves["half_width"] = half_widths(curves["std"], curves["count"]).astype("float64")
     curves = curves.rename(columns={"count": "n", "min": "lowest", "max": "highest"})
     curves = curves.astype({"cell": "Int64", "epoch": "Int64", "n": "Int64"})
     return curves[["cell", "epoch", "mean", "half_width", "n", "lowest", "highest"]]
@@ -56,9 +55,3 @@ def temperature_curves(runs: pd.DataFrame, metric: str = "test_accuracy_last") -
         }
     )
     return found.sort_values(["curve", "temperature"], ignore_index=True)
-
-
-def _half_widths(sd: pd.Series, n: pd.Series) -> pd.Series:
-    """``cells.half_width`` of many; missing for n < 2."""
-    count = n.astype("float64").where(n > 1)
-    return stdtrit(count - 1, 0.975) * sd.astype("float64") / count**0.5

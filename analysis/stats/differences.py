@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.stats.blocked import Fit, Floats, chance_of, critical
-from analysis.stats.cells import BLOCK, COMPARABLE, cells
+from analysis.stats.cells import BLOCK, COMPARABLE, cells, is_control
 from analysis.stats.pool import Pool, pooled
 
 COLUMNS = {
@@ -80,10 +80,10 @@ def compared(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
 
 def _group(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:
     """What is known of each distilled cell of one data set, student, budget and protocol, by position."""
-    control = group["control"].fillna("none") != "none"
-    for is_control in (False, True):
-        if (control == is_control)[~group["is_baseline"]].any():
-            yield from _family(group[group["is_baseline"] | (control == is_control)], level)
+    apart = is_control(group)
+    for control in (False, True):
+        if (apart == control)[~group["is_baseline"]].any():
+            yield from _family(group[group["is_baseline"] | (apart == control)], level)
 
 
 def _family(group: pd.DataFrame, level: float) -> Iterator[tuple[int, Values]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.stats.cells import EXACT, cells, placed
+from analysis.stats.cells import EXACT, cells, is_whole, placed
 
 SETTING = ("dataset", "protocol")  # accuracies of different ones are on different images, or chosen otherwise
 WITHOUT = {"without_teacher": "Float64", "without_half_width": "Float64", "without_n": "Int64"}
@@ -43,8 +43,7 @@ def contenders(table: pd.DataFrame) -> pd.DataFrame:
     without_teacher, without_half_width, without_n: mean, half_width and n of the undistilled cell of that budget that
     has the highest selected_by; missing where none has finished
     """
-    whole = table[["n_failed", "n_stopped", "n_unfinished"]].sum(axis=1) == 0
-    alone = table["is_baseline"] & whole & table["selected_by"].notna()
+    alone = table["is_baseline"] & is_whole(table) & table["selected_by"].notna()
     able = table[(table["best"] | alone) & (table["n"] > 0)].copy()
     able["score"] = able["selected_by"].round(EXACT)
     able = able.sort_values(["score", "is_baseline"], ascending=False, kind="stable")

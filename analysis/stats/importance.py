@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.stats.cells import COMPARABLE, cells
+from analysis.stats.cells import COMPARABLE, cells, is_control
 from analysis.stats.swept import swept
 
 EVALUATORS = {"fANOVA": "FanovaImportanceEvaluator", "MDI": "MeanDecreaseImpurityImportanceEvaluator",
@@ -27,8 +27,12 @@ def importance(runs: pd.DataFrame) -> pd.DataFrame:
     best tenth from the rest, from ``TENTH`` cells on. They may disagree. No rows with fewer than ``FEWEST`` cells, or
     where all are alike.
     """
-    table = cells(runs)
-    tried = table[~table["is_baseline"] & table["selected_by"].notna() & (table["control"].fillna("none") == "none")]
+    return importance_of(cells(runs))
+
+
+def importance_of(table: pd.DataFrame) -> pd.DataFrame:
+    """``importance`` from a table of cells."""
+    tried = table[~table["is_baseline"] & table["selected_by"].notna() & ~is_control(table)]
     found: list[dict[str, Any]] = []
     for key, group in tried.groupby([*COMPARABLE], dropna=False, sort=True):
         where = dict(zip(COMPARABLE, key, strict=True))

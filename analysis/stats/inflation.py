@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.stats.cells import COMPARABLE, KEY, cells
+from analysis.stats.cells import COMPARABLE, KEY, cells, is_control
 
 LAST, BEST, CHOOSES = "test_accuracy_last", "test_accuracy_best", "validation_accuracy_last"
 # by rule: what chooses the setting, and what is then claimed of it
@@ -41,7 +41,7 @@ def selection(runs: pd.DataFrame) -> pd.DataFrame:
     """
     by = {metric: cells(runs, metric) for metric in (LAST, BEST, CHOOSES)}
     table = by[LAST]
-    tried = table[~table["is_baseline"] & (table["control"].fillna("none") == "none")]
+    tried = table[~table["is_baseline"] & ~is_control(table)]
     found = []
     for key, group in tried.groupby([*COMPARABLE], dropna=False, sort=True):
         where = dict(zip(COMPARABLE, key, strict=True))

@@ -29,40 +29,57 @@ class Pool(NamedTuple):
 def pooled(group: pd.DataFrame) -> tuple[Pool, list[int]]:
     """The fits of a family's blocks, less the cells whose spread stands apart; and these.
 
-    The cells that spread most are taken away one by one, up to half of them, and left away up to the last that stood
-    apart from the rest (generalised ESD, Rosner 1983), since several wild cells hide one another; with two seeds up to
-    the first that did not.
+    At most half of the cells; where more stand apart, or the spreads of the rest still differ, every cell does.
     """
-    block = group.groupby([*BLOCK], dropna=False, sort=False).ngroup()
-    # the baseline of a block first, so that its place is known
-    group = (
-        group[["by_seed", "is_baseline", "n"]]
-        .assign(block=block)
-        .sort_values("is_baseline", ascending=False, kind="stable")
-    )
+    group = _in_blocks(group)
     # two seeds say too little of a spread, and a cell that stands on one difference of them says nothing at all
-    judged = group["by_seed"].map(len).median() >= FEWEST
-    away: list[int] = []
-    apart = 0
+    judged = bool(group["by_seed"].map(len).median() >= FEWEST)
     most = min(len(group) // 2, max(3, SEARCHED // max(1, len(group))))
-    while len(away) <= most:
-        pool = _pool(group.drop(index=away))
-        places = [place for block in pool.blocks for place in block]
-        own = [square for fitted in pool.fits for square in fitted.own_squares]
-        freedom = [count for fitted in pool.fits for count in fitted.own_freedom]
-        distilled = np.where(group.loc[places, "is_baseline"], 0, freedom)
-        found = most_apart(np.array(own), distilled, pool.squares, pool.freedom, APART) if places else None
-        if found is None:
-            break
-        if not found[1] and not judged:
-            break
-        away.append(places[found[0]])
-        apart = len(away) if found[1] else apart
-    pool = _pool(group.drop(index=away[: min(apart, most)]))
-    if judged and (apart > most or _baseline_apart(pool, group) or _uneven(pool, group)):
+    wild = _wild(group, judged, most)
+    away = wild[:most]
+    pool = _pool(group.drop(index=away))
+    if judged and (len(wild) > most or _baseline_apart(pool, group) or _uneven(pool, group)):
         everyone = list(group.index[~group["is_baseline"] & (group["n"] > 0)])
         return _pool(group.drop(index=everyone)), everyone
-    return pool, away[: min(apart, most)]
+    return pool, away
+
+
+def _in_blocks(group: pd.DataFrame) -> pd.DataFrame:
+    """What is needed of the cells, with their block; its baseline first, so that its place is known."""
+    block = group.groupby([*BLOCK], dropna=False, sort=False).ngroup()
+    cells = group[["by_seed", "is_baseline", "n"]].assign(block=block)
+    return cells.sort_values("is_baseline", ascending=False, kind="stable")
+
+
+def _wild(group: pd.DataFrame, judged: bool, most: int) -> list[int]:
+    """The cells whose spread stands apart; where they are more than ``most``, one more than that.
+
+    Those that spread most are taken away one by one, and left away up to the last that stood apart from the rest
+    (generalised ESD, Rosner 1983), since several wild cells hide one another; unless ``judged``, up to the first that
+    did not.
+    """
+    away: list[int] = []
+    apart = 0
+    while len(away) <= most and (found := _widest(group.drop(index=away))) is not None:
+        place, stands_apart = found
+        if not stands_apart and not judged:
+            break
+        away.append(place)
+        apart = len(away) if stands_apart else apart
+    return away[:apart]
+
+
+def _widest(group: pd.DataFrame) -> tuple[int, bool] | None:
+    """The distilled cell that spreads most beside the others, and whether by more than luck, if that can be told."""
+    pool = _pool(group)
+    places = [place for block in pool.blocks for place in block]
+    if not places:
+        return None
+    own = [square for fitted in pool.fits for square in fitted.own_squares]
+    freedom = [count for fitted in pool.fits for count in fitted.own_freedom]
+    distilled = np.where(group.loc[places, "is_baseline"], 0, freedom)
+    found = most_apart(np.array(own), distilled, pool.squares, pool.freedom, APART)
+    return None if found is None else (places[found[0]], found[1])
 
 
 def _baseline_apart(pool: Pool, group: pd.DataFrame) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.stats.blocked import EXACT, Floats, Ints, fit
-from analysis.stats.cells import COMPARABLE, cells, far_off
+from analysis.stats.cells import COMPARABLE, cells, far_off, is_control
 from analysis.stats.swept import indicators, levels_of
 
 SEED, REST, INTERACTIONS, JOINT = "seed", "seed x setting", "interactions", "not separable"
@@ -29,8 +29,12 @@ def variance_shares(runs: pd.DataFrame, metric: str = "test_accuracy_last") -> p
     runs, left_out: how many runs this rests on, and of how many cells far below the others (``far_off``) it does not
     No rows where nothing was swept, or no cell has two seeds: luck cannot be told from settings then.
     """
-    table = cells(runs, metric)
-    tried = table[~table["is_baseline"] & (table["n"] > 0) & (table["control"].fillna("none") == "none")]
+    return variance_shares_of(cells(runs, metric))
+
+
+def variance_shares_of(table: pd.DataFrame) -> pd.DataFrame:
+    """``variance_shares`` of a table of cells."""
+    tried = table[~table["is_baseline"] & (table["n"] > 0) & ~is_control(table)]
     found: list[dict[str, Any]] = []
     for key, group in tried.groupby([*COMPARABLE], dropna=False, sort=True):
         where = dict(zip(COMPARABLE, key, strict=True))

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
 
 import pandas as pd
 
-from analysis import frames, script
+from analysis import frames, places, script
 from analysis.stats.cells import cells
 from analysis.tables import (
     Table,
@@ -44,13 +43,6 @@ TABLES = {
 FORMATS = ("markdown", "latex", "csv", "parquet")
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose error is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python -m analysis.tables --help")
-
-
 def main(arguments: list[str]) -> int:
     """Prints or writes one kind of table; 2 and one line on stderr where that cannot be done."""
     return script.printed(lambda: _made(_parser().parse_args(arguments)))
@@ -62,8 +54,7 @@ def _made(given: argparse.Namespace) -> str:
     content = _content(_tables(given), given.format)
     if not given.out:
         return content.decode()
-    folder, _, name = given.out.rpartition("/")
-    frames.write(folder or ("/" if given.out.startswith("/") else "."), name, content)
+    frames.write(*places.above(given.out), content)
     return f"{given.out}\n"
 
 
@@ -88,8 +79,8 @@ def _content(tables: list[Table], name: str) -> bytes:
     return text.encode()
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> script.Parser:
+    parser = script.Parser(
         prog="python -m analysis.tables",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,6 +7,7 @@ import re
 
 import pandas as pd
 
+from analysis.strangers import for_spreadsheet
 from analysis.tables.grid import ABSENT
 from analysis.tables.table import BEST, Entry, Table
 from analysis.tables.words import aligned
@@ -48,7 +49,7 @@ def _numbers(texts: list[str]) -> bool:
 
 def csv(*tables: Table) -> str:
     """The tidy numbers of tables of one kind, one below the other; the first column is the table's title."""
-    return _joined(tables).to_csv(index=False, lineterminator="\n")
+    return for_spreadsheet(_joined(tables)).to_csv(index=False, lineterminator="\n")
 
 
 def parquet(*tables: Table) -> bytes:

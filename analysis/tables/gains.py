@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.stats.cells import is_control
 from analysis.stats.differences import differences
 from analysis.tables.captions import alike, selection, setting
 from analysis.tables.grid import ABSENT, comparable, described, percent, varying
@@ -37,7 +38,7 @@ def differences_table(runs: pd.DataFrame) -> list[Table]:
 
 
 def _table(runs: pd.DataFrame, title: str, group: pd.DataFrame) -> Table:
-    tried = group[~group["is_baseline"]].assign(last=lambda rows: rows["control"].fillna("none") != "none")
+    tried = group[~group["is_baseline"]].assign(last=is_control)
     if not tried["difference"].notna().any():
         return nothing(f"{title}: no differences: {_why_none(group)}.")
     ranked = tried.sort_values(["last", "selected_by"], ascending=[True, False], kind="stable").drop(columns="last")
@@ -102,7 +103,7 @@ def _intervals(ranked: pd.DataFrame) -> list[str]:
 
 
 def _together(ranked: pd.DataFrame, first: Any) -> str:
-    control = ranked["control"].fillna("none") != "none"
+    control = is_control(ranked)
     own = ", negative controls by themselves" if control.any() and not control.all() else ""
     way = "Šidák" if _all_alone(ranked) else "Dunnett"
     return f"Simultaneous, as p: over all {first['comparisons']} cells at once ({way}'s way){own}."

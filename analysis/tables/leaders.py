@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.stats.cells import BLOCK, EXACT, far_off
+from analysis.stats.cells import BLOCK, EXACT, far_off, is_control
 from analysis.tables.captions import WEIGHING, doubts
 from analysis.tables.grid import ABSENT, absence, comparable, described, heading, percent, seeds, varying
 from analysis.tables.layout import Layout
@@ -75,7 +75,7 @@ def _seeds_alone(table: pd.DataFrame) -> list[str]:
     """How far a cell's seeds lie apart, and how far the cells do, among comparable cells of several seeds."""
     found = []
     for where, group in comparable(table):
-        tried = group[~group["is_baseline"] & group["control"].fillna("none").eq("none") & (group["n"] > 1)]
+        tried = group[~group["is_baseline"] & ~is_control(group) & (group["n"] > 1)]
         if len(tried) > 2:
             found.append(_apart(tried, f" ({where})" if where else ""))
     return found

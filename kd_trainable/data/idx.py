@@ -13,6 +13,7 @@ from jaxtyping import Int64, UInt8
 from kd_trainable.data.files import Found
 from kd_trainable.vocabulary import InputError
 
+LARGEST = 1 << 30  # bytes, unpacked; the largest published file has 98 MB
 Arrays = tuple[
     UInt8[np.ndarray, "N 1 28 28"], Int64[np.ndarray, " N"], UInt8[np.ndarray, "M 1 28 28"], Int64[np.ndarray, " M"]
 ]
@@ -31,9 +32,12 @@ def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:
     big-endian 32-bit number; then the bytes.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"data_dir: {path} cannot be read ({error})") from None
+    if len(content) > LARGEST:
+        raise InputError(f"data_dir: {path} holds more than {LARGEST} bytes; allowed: up to so many, unpacked")
     dimensions = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
     if not dimensions or len(content) < 4 + 4 * dimensions:
         raise InputError(f"data_dir: {path} is no idx file of unsigned bytes")

@@ -14,7 +14,10 @@ from PIL import Image, ImageOps
 from kd_trainable.vocabulary import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+# Pillow's decoders of these. It knows a file by its content, and would hand a PostScript called .png to Ghostscript.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 LARGEST = 64  # pixels a side: a data set lies in memory whole
+MOST_PIXELS = 1 << 26  # of a picture that is scaled down; a few bytes may unpack to any number
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
@@ -53,11 +56,15 @@ def read_pictures(paths: Sequence[Path], side: int = 0) -> UInt8[np.ndarray, "N 
 def _decoded(path: Path, side: int) -> UInt8[np.ndarray, "..."]:
     """[H, W] of a grey picture, [H, W, 3] of another."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             if not side and max(picture.size) > LARGEST:
                 raise InputError(
                     f"data_dir: {path} is {picture.width} x {picture.height} pixels; allowed: up to "
                     f"{LARGEST} x {LARGEST}, or a data set that scales: folder32, folder64, image_list32, image_list64"
+                )
+            if picture.width * picture.height > MOST_PIXELS:
+                raise InputError(
+                    f"data_dir: {path} is {picture.width} x {picture.height} pixels; allowed: {MOST_PIXELS} in all"
                 )
             if picture.mode not in _GREY + _COLOUR:
                 raise InputError(f"data_dir: {path} has pixels of mode {picture.mode}; allowed: 8 bits a channel")

@@ -35,7 +35,7 @@ def decode(content: bytes) -> tuple[dict[str, Tensor], list[Row], dict[str, Any]
         if metadata["sha256"] != _digest(tensors, history, facts):
             raise ValueError("its sha256 differs")
         return tensors, json.loads(history), json.loads(facts)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not a whole checkpoint: {error}") from None
 
 

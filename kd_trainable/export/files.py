@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from kd_trainable.export.student import OnPixels, Trained, network, sees
 from kd_trainable.vocabulary import InputError, require_known
 
 CARD, README = "card.json", "README.md"
+IMAGES = re.compile(r"\d+ (random images|test images of [\w.:]+)")
 
 
 def export(
@@ -50,7 +52,7 @@ def export(
         "tolerance": check.TOLERANCE,
         "test_accuracy": again,
     }
-    said["class_names"] = said["class_names"] or (before or {}).get("class_names")
+    said["class_names"] = said["class_names"] or _names(before, takes.classes)
     said["files"] = {**_still(before, trained), FORMATS[name].file: card.of_file(name, content, checked)}
     scripts = {facts["loader"]: script(FORMATS[facts["format"]].loader, takes) for facts in said["files"].values()}
     return {**files, README: card.readme(said, scripts).encode(), CARD: _json(said)}
@@ -72,11 +74,34 @@ def _checked(files: Mapping[str, bytes], loader: str, student: Any, takes: Any, 
         return check.same_outputs(Path(folder), loader, student, takes, images)
 
 
+def _names(before: Mapping[str, Any] | None, classes: int) -> list[str] | None:
+    """The names of the classes that an earlier card says, if they are such."""
+    found = (before or {}).get("class_names")
+    fits = isinstance(found, list) and len(found) == classes and all(isinstance(name, str) for name in found)
+    return found if fits else None
+
+
 def _still(before: Mapping[str, Any] | None, trained: Trained) -> dict[str, Any]:
     """The files of an earlier export that stay; none if that was of another run, or by another version."""
     if before is None or (before.get("spec_id"), before.get("export_format")) != (trained.spec_id, card.EXPORT_FORMAT):
         return {}
-    return dict(before["files"])
+    files = before.get("files")
+    return {file: facts for file, facts in files.items() if _is_ours(file, facts)} if isinstance(files, dict) else {}
+
+
+def _is_ours(file: str, facts: Any) -> bool:
+    """Whether a card speaks of a file as ours do: a README is made of what it says."""
+    known = FORMATS.get(str(facts.get("format"))) if isinstance(facts, dict) else None
+    if known is None or (file, facts.get("loader")) != (known.file, card.loader_of(facts["format"])):
+        return False
+    checked = facts.get("checked")
+    numbers = [checked.get(name) for name in ("difference", "tolerance")] if isinstance(checked, dict) else [None]
+    return all(isinstance(number, float) for number in numbers) and _is_check(checked)
+
+
+def _is_check(checked: Mapping[str, Any]) -> bool:
+    again, images = checked.get("test_accuracy"), checked.get("images")
+    return (again is None or isinstance(again, float)) and isinstance(images, str) and bool(IMAGES.fullmatch(images))
 
 
 def _json(value: Any) -> bytes:

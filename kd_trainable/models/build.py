@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from kd_trainable.models import MODELS
-from kd_trainable.resolve import accepted, require_returned, resolve, takes_any
-from kd_trainable.spec import TORCHVISION
+from kd_trainable.resolve import TORCHVISION, accepted, require_returned, resolve, takes_any
 
 _KIND = "a callable that returns a torch.nn.Module"
 

@@ -7,7 +7,7 @@ from typing import Any
 import torchvision.models
 from torch import nn
 
-from kd_trainable.spec import TORCHVISION
+from kd_trainable.resolve import TORCHVISION
 from kd_trainable.vocabulary import InputError, nearest
 
 # Without auxiliary heads, whose logits would be a second output. init_weights=True is what torchvision does unasked,

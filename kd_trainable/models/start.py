@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from kd_trainable.models import MODELS
 from kd_trainable.models.build import skeleton
+from kd_trainable.resolve import TORCHVISION
 from kd_trainable.rules import INITS, refuse
-from kd_trainable.spec import TORCHVISION
 from kd_trainable.vocabulary import InputError, require_known
 
 INITIALISERS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -15,8 +15,7 @@ import pyarrow as pa
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.text import without_secrets
-from kd_trainable.vocabulary import InputError
+from kd_trainable.vocabulary import InputError, without_secrets
 
 if TYPE_CHECKING:
     from kd_trainable.teacher import Card
@@ -74,7 +73,7 @@ class About:
             "name": self.name,
             "question": self.origin.question,
             "command": without_secrets(self.origin.command),
-            "storage": without_secrets(self.storage.path()),
+            "storage": self.storage.shown(),
             "metric": settings.metric(space),
             "searcher": settings.searcher,
             "num_samples": settings.num_samples,

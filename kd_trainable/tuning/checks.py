@@ -126,7 +126,7 @@ def check_kept(
             continue
         content = storage.read(f"{folder}/{there[-1].file}") or b""
         if not _agrees(content, there[-1], found, data, protocol, pixels, device):
-            say(f"kept logits in {storage.path(folder)} are not this teacher's: computed anew")
+            say(f"kept logits in {storage.shown(folder)} are not this teacher's: computed anew")
             storage.delete_folder(folder)
     free_cache(device)
 

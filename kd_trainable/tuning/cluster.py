@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.temporary import PREFIX
@@ -38,9 +40,14 @@ def connected(settings: Settings) -> Iterator[None]:
         return
     _require_reachable(settings.address)
     try:
-        ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **QUIET)
+        # the first: Ray writes a line a second to it while it tries in vain; the other: a job may set the same variable
+        with _stderr_silenced(), environment({"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1"}):
+            # as `ray start` does on the nodes: only a local ray.init looks for a token unasked
+            maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+            ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **QUIET)
     except Exception as error:  # Ray raises what it likes, also errors of a token that is missing or another
-        raise InputError(f"address: {settings.address!r} cannot be reached: {one_line(error)}") from None
+        token = "its token must be in ~/.ray/auth_token, or in the file that RAY_AUTH_TOKEN_PATH names"
+        raise InputError(f"address: {settings.address!r} cannot be reached ({token}): {one_line(error)}") from None
     with _shut_down_after():
         yield
 
@@ -65,7 +72,7 @@ def cluster(settings: Settings, folder: Path) -> Iterator[Session]:
         return
     session = Session()
     try:
-        with environment({**WORKER_ENVIRONMENT, **LOOPBACK_ALONE}), _loopback_alone():  # what Ray starts inherits it
+        with environment({**WORKER_ENVIRONMENT, **LOOPBACK_ALONE}), _loopback_alone(), _elsewhere(folder):
             ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **QUIET)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(f"address: Ray cannot start on this machine: {one_line(error)}") from None
@@ -84,6 +91,33 @@ def _shut_down_after() -> Iterator[None]:
     finally:
         with _deaf_to_interrupts():
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _elsewhere(folder: Path) -> Iterator[None]:
+    """Ray lets its workers import from the folder it is started in, which may be a stranger's results folder.
+
+    Where it is on Python's path, it is so because the person has named own code, or has put it there.
+    """
+    if os.getcwd() in map(os.path.abspath, sys.path):
+        yield
+        return
+    with contextlib.chdir(folder):
+        yield
+
+
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """Of C++ too: what is written to the file descriptor is dropped."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 @contextlib.contextmanager

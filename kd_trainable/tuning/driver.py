@@ -147,6 +147,7 @@ def _share(job: Job, gpus: float) -> Shared:
         gpus=gpus,
         metric=job.settings.metric(job.space),
         every_epoch=job.settings.scheduler != "none",
+        home="" if "://" in job.storage.uri else ray.get_runtime_context().get_node_id(),
         path=tuple(os.path.abspath(folder) for folder in sys.path),
     )
 
@@ -189,7 +190,7 @@ def _close(storage: Storage, name: str, spec: RunSpec, report: Mapping[str, Any]
     endings = {
         "lost": results.Ending("lost", report.get("cause") or f"its worker died {folder.attempts()} times"),
         "failed": results.Ending("failed", report.get("error", ""), "exception"),
-        "finished": results.Ending("lost", f"its result is not in {storage.uri}: do all nodes share that folder?"),
+        "finished": results.Ending("lost", f"its result is not in {storage.shown()}: do all nodes share that folder?"),
     }
     ending = endings.get(report.get("status", ""), results.Ending("stopped"))
     circumstances = {"attempts": folder.attempts(), **facts}
@@ -209,7 +210,7 @@ def _newest(folder: RunFolder) -> tuple[list[Row], dict[str, Any]]:
 
 def _require_kept(job: Job, conductor: Conductor) -> None:
     if conductor.broken is not None:
-        raise InputError(f"storage: {job.storage.path()}: {one_line(conductor.broken)}; then the same command goes on")
+        raise InputError(f"storage: {job.storage.shown()}: {one_line(conductor.broken)}; then the same command goes on")
 
 
 def _require_unchanged(job: Job, shared: Shared) -> None:

@@ -6,14 +6,16 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
+from kd_trainable.interrupts import INTERRUPTED, heard_once
 from kd_trainable.methods import METHODS
 from kd_trainable.rules import FLOATS, INTEGERS
 from kd_trainable.terms import all_hyperparameters
 from kd_trainable.tuning.space import Between
 from kd_trainable.values import BOOLEANS
-from kd_trainable.vocabulary import InputError, nearest
+from kd_trainable.vocabulary import InputError, nearest, printable, without_secrets
 
 SWEPT = {
     "temperature": ("T", "softening T of teacher and student; LOW:HIGH[:log] is a range for a searcher, "
@@ -186,7 +188,19 @@ def number_of(name: str, text: str, kind: type) -> Any:
         raise InputError(f"{name}: {text!r} is not allowed; must be {what}") from None
 
 
+def run_script(name: str, work: Callable[[], None], stopped: str = "stopped") -> None:
+    """Runs a script that is no sweep; what is wrong is one line and status 2, Ctrl-C the line ``stopped`` and 130."""
+    with heard_once():
+        try:
+            work()
+        except InputError as error:
+            fail(name, error)
+        except KeyboardInterrupt:
+            print(f"\n{stopped}", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+
+
 def fail(name: str, message: object) -> NoReturn:
     """Ends the program with one line on stderr and status 2."""
-    print(f"{name}: error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"{name}: error: {printable(without_secrets(' '.join(str(message).split())))}", file=sys.stderr)
     sys.exit(2)

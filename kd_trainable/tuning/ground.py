@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from kd_trainable.tuning.lease import RemoteLease
+from kd_trainable.tuning.objects import line
 from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import InputError
 
 ROOM_NEEDED = 64 * 2**20  # bytes free on a local results folder before anything starts
@@ -42,7 +43,7 @@ def _probe(storage: Storage) -> None:
         storage.write(".probe", b"")
         storage.delete(".probe")
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"storage: {storage.path()} cannot be written to: {one_line(error)}") from None
+        raise InputError(f"storage: {storage.shown()} cannot be written to: {line(error)}") from None
 
 
 def _no_link(path: str, flags: int) -> int:
@@ -58,10 +59,16 @@ class LocalLease:
 
 
 @contextlib.contextmanager
-def sole_driver(storage: Storage) -> Iterator[LocalLease]:
-    """Holds a local results folder for one driver at a time; the kernel frees it however the driver ends."""
+def sole_driver(storage: Storage) -> Iterator[LocalLease | RemoteLease]:
+    """Holds a results folder for one driver at a time; the driver's loop calls the ``require_held`` of what it yields.
+
+    A local folder by the kernel's lock, which it frees however the driver ends; it holds over NFSv4 too, between
+    machines (Linux makes flock a lock of the server there since 2.6.12; not where it is mounted with local_lock, nor
+    over NFSv3 without lockd). An object store by a lease: see lease.py. Raises InputError where another one holds it.
+    """
     if not storage.local:
-        yield LocalLease()
+        with RemoteLease(storage) as lease:
+            yield lease
         return
     try:
         Path(storage.root).mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column, hyperparameters
 from kd_trainable.spec import DEFAULTS, RunSpec, irrelevant
 from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.vocabulary import InputError
 
 RESULT_FORMAT = 1
 
@@ -72,6 +73,8 @@ def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 def run_row(found: Mapping[str, Any]) -> dict[str, Any]:
     """One row of runs.parquet from a result (or from what is known of an unfinished run)."""
+    if "spec" not in found:
+        raise InputError(f"run: {found.get('spec_id')}: its result.json has no spec: damaged")
     row = {c.name: found.get(c.name) for c in RUN_COLUMNS}
     return row | spec_columns(found["spec"])
 

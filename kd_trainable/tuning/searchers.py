@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from kd_trainable.tuning.space import Between, Cell, Space, identity
+from kd_trainable.tuning.space import Between, Cell, Space, identity, is_cell
+from kd_trainable.vocabulary import InputError
 
 REPEATS = 50  # proposals in a row that only repeat known cells, after which a finite space counts as walked
 
@@ -80,12 +81,16 @@ class Tpe:
         self.finite = None if space.ranges else space.cells()
         self.samples = samples if self.finite is None else min(samples, len(self.finite))
         self.states = optuna.trial.TrialState
-        storage = JournalStorage(JournalFileBackend(str(journal)))
-        if any(study.study_name == key for study in storage.get_all_studies()):
-            self.study = optuna.load_study(study_name=key, storage=storage)  # which writes nothing
-        else:
-            self.study = optuna.create_study(study_name=key, storage=storage, direction="maximize")
-        ours = [t for t in self.study.get_trials(deepcopy=False) if "cell" in t.user_attrs]
+        try:
+            storage = JournalStorage(JournalFileBackend(str(journal)))
+            if any(study.study_name == key for study in storage.get_all_studies()):
+                self.study = optuna.load_study(study_name=key, storage=storage)  # which writes nothing
+            else:
+                self.study = optuna.create_study(study_name=key, storage=storage, direction="maximize")
+            trials = self.study.get_trials(deepcopy=False)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, AssertionError) as error:
+            raise InputError(f"storage: {journal} is not a sweep's study ({' '.join(str(error).split())})") from None
+        ours = [t for t in trials if is_cell(space, t.user_attrs.get("cell"))]
         # a sampler that began again with the same seed would propose its first cells again
         seed = space.seeds[0] + 1000 * len(ours)
         self.study.sampler = optuna.samplers.TPESampler(constant_liar=True, seed=seed)

@@ -15,7 +15,7 @@ from kd_trainable.teacher import Card, fingerprint
 from kd_trainable.tuning.passes import Kept
 from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import device_name
-from kd_trainable.vocabulary import Pixels
+from kd_trainable.vocabulary import InputError, Pixels
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,21 @@ class Shared:
     gpus: float  # of a trial; 0 on a CPU
     metric: str
     every_epoch: bool  # a scheduler wants to hear of each
+    home: str = ""  # the driver's node; '' where all nodes reach the storage
     path: tuple[str, ...] = ()  # where the driver finds a person's own modules, so that trials find them too
 
     @property
     def device(self) -> torch.device:
         """Where a trial computes."""
         return torch.device("cuda" if self.gpus else "cpu")
+
+    def require_reachable(self) -> None:
+        """Raises InputError on a node that came later and does not have the folder, which is on the driver's disk."""
+        if self.home and ray.get_runtime_context().get_node_id() != self.home:
+            raise InputError(
+                f"storage: {self.storage.uri} is a folder of the driver's machine, and this run is on another; "
+                f"name a folder that all share as file://{self.storage.path()}, or a URI such as s3://bucket/results"
+            )
 
     def require_unchanged(self) -> None:
         """Raises RuntimeError unless the teacher's weights in the object store are still those of its card."""

@@ -218,3 +218,17 @@ def _listed(taps: Any) -> list[str]:
 def _product(block: Mapping[str, Sequence[Any]]) -> Iterator[Cell]:
     names = list(block)
     return (dict(zip(names, values, strict=True)) for values in itertools.product(*block.values()))
+
+
+def is_cell(space: Space, cell: Any) -> bool:
+    """Whether ``cell`` is one of the space: a study's file may be a stranger's, and must not choose what is run."""
+    return isinstance(cell, dict) and any(
+        block.keys() == cell.keys() and all(_is_of(values, cell[name]) for name, values in block.items())
+        for block in space.blocks
+    )
+
+
+def _is_of(values: Any, value: Any) -> bool:
+    if isinstance(values, Between):
+        return isinstance(value, float) and values.low <= value <= values.high
+    return json.dumps(value) in map(json.dumps, values)  # a schedule of tuples comes back as one of lists

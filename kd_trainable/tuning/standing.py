@@ -56,7 +56,8 @@ def stand(space: Space, settings: Settings, known: DatasetEntry | None = None) -
             require_model(settings.teacher_model)
         found = teachers.given(settings.teacher, settings.teacher_model, base, known)
         return Standing(storage, Names(known.fingerprint, found.card.identity), known, found.card, found)
-    card = teachers.kept(storage, spec_id(teacher_recipe(space, settings), known.fingerprint))
+    recipe = teacher_recipe(space, settings)
+    card = teachers.kept(storage, spec_id(recipe, known.fingerprint), recipe.student)
     return Standing(storage, Names(known.fingerprint, card.identity if card else None), known, card, None)
 
 

@@ -20,11 +20,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pyarrow import fs
 
-from kd_trainable.tuning.sound import sound
 from kd_trainable.tuning import objects
 from kd_trainable.tuning.objects import Requests
-from kd_trainable.tuning.text import without_secrets
-from kd_trainable.vocabulary import InputError
+from kd_trainable.tuning.sound import sound
+from kd_trainable.vocabulary import InputError, without_secrets
 
 T = TypeVar("T")
 
@@ -39,10 +38,15 @@ class Storage:
     def __init__(self, uri: str | Path) -> None:
         self.uri = str(uri)
         if "://" in self.uri:
-            self.filesystem, self.root = objects.opened(self.uri)
+            files, self.root = objects.opened(self.uri)
         else:
-            self.filesystem, self.root = fs.LocalFileSystem(), str(Path(self.uri).expanduser().absolute())
-        self.requests = Requests(self.filesystem, without_secrets(self.uri))
+            files, self.root = fs.LocalFileSystem(), str(Path(self.uri).expanduser().absolute())
+        self.requests = Requests(files, without_secrets(self.uri))
+
+    @property
+    def filesystem(self) -> Any:
+        """The pyarrow filesystem, which does not wait for a store that errs."""
+        return self.requests.files
 
     @property
     def local(self) -> bool:
@@ -69,11 +73,11 @@ class Storage:
 
     def write(self, path: str, content: bytes) -> None:
         """Writes an object whole or not at all: by temporary name and rename, or by one put."""
-        full = self._full(path)
         if not self.local:
+            full = self._full(path)
             self.requests.ask(lambda files: objects.write(files, full, content), full, len(content))
             return
-        target = Path(full)
+        target = self.inside(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
@@ -101,13 +105,13 @@ class Storage:
 
     def delete(self, path: str) -> None:
         """Deletes an object if it is there."""
-        full = self._full(path)
+        full = str(self.inside(path)) if self.local else self._full(path)
         with contextlib.suppress(FileNotFoundError):
             self._ask(lambda files: files.delete_file(full), full)
 
     def delete_folder(self, path: str) -> None:
         """Deletes a folder and all in it, if it is there."""
-        full = self._full(path)
+        full = str(self.inside(path)) if self.local else self._full(path)
         with contextlib.suppress(FileNotFoundError):
             self._ask(lambda files: files.delete_dir(full), full)
 
@@ -126,7 +130,7 @@ class Storage:
         self.write(path, (json.dumps(value, indent=1, allow_nan=True) + "\n").encode())
 
     def inside(self, path: str) -> Path:
-        """Where to write in a local storage. Raises InputError where a link in it, a stranger's say, leads out of it."""
+        """Where to write in a local storage. Raises InputError where a link in it, a stranger's say, leads out."""
         target, root = Path(self._full(path)), os.path.realpath(self.root)
         folder = os.path.realpath(target.parent)
         if os.path.commonpath([folder, root]) != root:
@@ -150,6 +154,7 @@ class RunFolder:
     def __init__(self, storage: Storage, spec_id: str) -> None:
         self.storage, self.name, self.folder = storage, spec_id, f"runs/{spec_id}"
         self.token = ""
+        self.kept: list[str] = []  # checkpoints, once one was saved
 
     def result(self) -> dict[str, Any] | None:
         """How the run ended, with its epochs; None where it has not."""
@@ -188,9 +193,12 @@ class RunFolder:
 
     def save_checkpoint(self, epoch: int, content: bytes) -> None:
         """Writes a checkpoint, named by epoch and by its own hash, and keeps the newest two."""
-        self.write(f"checkpoint-{epoch:06d}-{_digest(content)}.safetensors", content)
-        for old in self._checkpoints()[:-2]:
+        name = f"checkpoint-{epoch:06d}-{_digest(content)}.safetensors"
+        self.write(name, content)
+        self.kept = sorted({*(self.kept or self._checkpoints()), name})  # listed once: a request saved at each
+        for old in self.kept[:-2]:
             self.storage.delete(f"{self.folder}/{old}")
+        self.kept = self.kept[-2:]
 
     def checkpoints(self, pass_over: Callable[[str], None] = lambda name: None) -> Iterator[bytes]:
         """The checkpoints whose bytes are the ones their names speak of, newest first; others are passed over."""

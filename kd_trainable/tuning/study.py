@@ -12,6 +12,7 @@ from typing import Any
 from kd_trainable.tuning.searchers import Outcome, Proposer
 from kd_trainable.tuning.space import Cell
 from kd_trainable.tuning.store import Storage
+from kd_trainable.vocabulary import InputError
 
 
 def journal_path(name: str) -> str:
@@ -23,7 +24,7 @@ def journal_path(name: str) -> str:
 def open_study(storage: Storage, name: str) -> Iterator[tuple[Path, Callable[[], None]]]:
     """The study's file, mended, and what keeps it in the storage after each step (nothing to do for a local one)."""
     if storage.local:
-        journal = Path(storage.path(journal_path(name)))
+        journal = written_in_place(storage, journal_path(name))
         mend(journal)
         yield journal, lambda: None
         return
@@ -40,6 +41,14 @@ def copy_of_study(storage: Storage, name: str) -> Iterator[Path]:
             journal.write_bytes(content)
             mend(journal)
         yield journal
+
+
+def written_in_place(storage: Storage, path: str) -> Path:
+    """A file of a local storage that grows where it lies. Raises InputError for a link, a stranger's say."""
+    found = storage.inside(path)
+    if found.is_symlink():
+        raise InputError(f"storage: {found} is a link to {os.readlink(found)}; it must be a file")
+    return found
 
 
 def mend(journal: Path) -> None:

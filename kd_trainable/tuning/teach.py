@@ -63,7 +63,7 @@ def train_with_bar(
     with _Bar(recipe, say) as bar:
         card = teachers.train(recipe, data, data_fingerprint, storage, device, bar.step, say)
     took = duration(time.monotonic() - began)
-    kept = storage.path("teachers", card.fingerprint)
+    kept = storage.shown("teachers", card.fingerprint)
     say(f"trained in {took}: test accuracy {100 * (card.test_accuracy or 0):.2f} %; kept in {kept}")
     return card
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from kd_trainable.engine.evaluate import Score, evaluate
 from kd_trainable.engine.plain import NumbersError, PlainRun, Row
 from kd_trainable.engine.process import prepare_process
 from kd_trainable.models.build import build, count_parameters
+from kd_trainable.resolve import is_own
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning.resume import go_on
@@ -37,7 +40,7 @@ def kept(storage: Storage, recipe_id: str, network: str) -> Card | None:
     """
     for name in storage.names("teachers"):
         content = storage.read(f"teachers/{name}/card.json")
-        card = teacher.parse_card(content, storage.path("teachers", name, "card.json")) if content else None
+        card = teacher.parse_card(content, storage.shown("teachers", name, "card.json")) if content else None
         if card is not None and (card.recipe_id, card.architecture) == (recipe_id, network):
             return card
     return None
@@ -48,8 +51,8 @@ def load_kept(storage: Storage, card: Card) -> Teacher:
     path = f"teachers/{card.fingerprint}/weights.safetensors"
     content = storage.read(path)
     if content is None:
-        raise InputError(f"teacher: {storage.path(path)} is missing")
-    return teacher.decode(content, card, storage.path(path))
+        raise InputError(f"teacher: {storage.shown(path)} is missing")
+    return teacher.decode(content, card, storage.shown(path))
 
 
 def given(path: str, model: str | None, spec: RunSpec, known: DatasetEntry) -> Teacher:
@@ -58,7 +61,7 @@ def given(path: str, model: str | None, spec: RunSpec, known: DatasetEntry) -> T
     ``model`` also allows a card to name that own code.
     """
     classes, channels = known.classes, known.shape[0]
-    if model is None or teacher.has_card(path, model):
+    if model is None or _has_card(path, model):
         found = teacher.load(path, model)
         require_match(found.card, spec.dataset, known.fingerprint, classes)
         return found
@@ -79,6 +82,17 @@ def given(path: str, model: str | None, spec: RunSpec, known: DatasetEntry) -> T
         parameters=count_parameters(module),
     )
     return Teacher(card, arrays)
+
+
+def _has_card(path: str | Path, model: str) -> bool:
+    """Whether ``path`` is read by its card: a folder, a card, or weights beside one that names own ``model``."""
+    path = Path(path).expanduser()
+    if path.is_dir() or path.suffix == ".json":
+        return True
+    with contextlib.suppress(InputError):  # a foreign file may lie beside anything
+        card = teacher.files_of(path)[1]
+        return is_own(model) and teacher.card_of(card).architecture == model
+    return False
 
 
 def require_match(card: Card, dataset: str, data_fingerprint: str, classes: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,8 +53,3 @@ def one_line(error: BaseException) -> str:
     if name in ("MemoryError", "OutOfMemoryError") or any(mark in text for mark in ALLOCATION_FAILED):
         return f"out of memory: a smaller --batch-size, or fewer runs at a time (--max-concurrent); {text}"
     return f"{name}: {text}"
-
-
-def without_secrets(text: str) -> str:
-    """A text whose URLs have lost the user and password before their host: ``s3://KEY:SECRET@bucket``."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

@@ -98,6 +98,7 @@ class DistillationTrial(tune.Trainable):
         own = spec_id(self.spec, self.shared.data_fingerprint, teacher)
         if own != self.spec_id:
             raise RuntimeError(f"the trial's spec is {own}, not the {self.spec_id} it was given")
+        self.shared.require_reachable()
         self.folder = RunFolder(self.shared.storage, self.spec_id)
         self.attempt = self.folder.claim()
         self.folder.write_json("spec.json", self.spec.flat())

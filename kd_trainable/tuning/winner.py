@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,26 @@ from typing import Any
 from kd_trainable.export.files import CARD
 from kd_trainable.export.student import Trained
 from kd_trainable.spec import RunSpec
+from kd_trainable.teacher import MOST_CLASSES
+from kd_trainable.tuning.sound import is_name
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.vocabulary import InputError, nearest
+
+MOST_PIXELS, MOST_NUMBERS = 4096, 1 << 22  # of an image: a side, and all of its numbers
 
 
 def root(results: str) -> Storage:
     """The results folder that ``results`` is, or is a sweep's in (RESULTS/sweeps/NAME)."""
     found = Storage(results)
-    above, _, name = found.path().rstrip("/").rpartition("/sweeps/")
-    return Storage(above) if above and "/" not in name and not found.names("runs") else found
+    path, mark, query = (found.root, "", "") if found.local else found.path().partition("?")
+    above, _, name = path.rstrip("/").rpartition("/sweeps/")
+    return Storage(above + mark + query) if above and "/" not in name and not found.names("runs") else found
 
 
 def sweep_of(storage: Storage, name: str) -> str:
     """The first sweep, by name, whose tables list the run; '' where none does."""
-    listing = (
-        sweep for sweep in storage.names("sweeps") if name in (storage.read_json(f"sweeps/{sweep}/ids.json") or [])
-    )
-    return next(listing, "")
+    listed = {sweep: storage.read_json(f"sweeps/{sweep}/ids.json") for sweep in storage.names("sweeps")}
+    return next((sweep for sweep, ids in listed.items() if isinstance(ids, list) and name in ids), "")
 
 
 def full_name(storage: Storage, name: str) -> str:
@@ -39,11 +43,13 @@ def full_name(storage: Storage, name: str) -> str:
     if found:
         raise InputError(f"run: {name!r} is the beginning of {len(found)} runs: {', '.join(found[:4])}")
     what = f"{len(there)} runs, none of that name{nearest(name, there)}" if there else "no runs"
-    raise InputError(f"run: {name!r} is not in {storage.path('runs')}, which holds {what}; must be a spec_id")
+    raise InputError(f"run: {name!r} is not in {storage.shown('runs')}, which holds {what}; must be a spec_id")
 
 
 def trained(storage: Storage, name: str) -> Trained:
     """The finished run ``name``. Raises InputError for any other, and where its weights are not there or changed."""
+    if not is_name(name):
+        raise InputError(f"run: {name!r} is no name of a run; must be a spec_id")
     result = RunFolder(storage, name).result()
     status = "unfinished" if result is None else result["status"]
     if result is None or status != "finished":
@@ -51,14 +57,39 @@ def trained(storage: Storage, name: str) -> Trained:
     path = f"runs/{name}/weights.safetensors"
     weights = storage.read(path)
     if weights is None:
-        raise InputError(f"run: {name}: no weights, {storage.path(path)} is missing")
+        raise InputError(f"run: {name}: no weights, {storage.shown(path)} is missing")
     recorded = result.get("weights_sha256")  # results of earlier versions have none
     if recorded is not None and hashlib.sha256(weights).hexdigest() != recorded:
-        raise InputError(f"run: {name}: {storage.path(path)} is damaged: its sha256 is not the one its result says")
+        raise InputError(f"run: {name}: {storage.shown(path)} is damaged: its sha256 is not the one its result says")
+    _require_exportable(name, result)
     try:
         return Trained(name, RunSpec(**result["spec"]), result, weights)
     except TypeError as error:
         raise InputError(f"run: {name} was written by another version: {error}") from None
+
+
+def _require_exportable(name: str, result: Mapping[str, Any]) -> None:
+    """Raises InputError unless the result says what a card does; a network of what it says is built."""
+    for column in ("parameters", "test_accuracy_last"):
+        if result.get(column) is None:
+            raise InputError(f"run: {name}: its result.json has no {column}: damaged, or of another version")
+    if "sees" in result and not _is_sight(result["sees"]):
+        raise InputError(f"run: {name}: its result.json says sees is {str(result['sees'])[:80]}: damaged")
+
+
+def _is_sight(sees: Any) -> bool:
+    """Whether ``sees`` is a shape (C, H, W), a number of classes, and a mean and a positive std for each channel."""
+    try:
+        shape, classes, mean, std = (sees[key] for key in ("shape", "classes", "mean", "std"))
+        sizes = [type(size) is int and 0 < size <= MOST_PIXELS for size in shape]
+        numbers = all(math.isfinite(value) for value in (*mean, *std)) and min(std) > 0
+        return (
+            len(sizes) == 3 and all(sizes) and math.prod(shape) <= MOST_NUMBERS
+            and type(classes) is int and 1 < classes <= MOST_CLASSES
+            and numbers and len(mean) == len(std) == shape[0]
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
 
 
 def before(storage: Storage, folder: str, name: str) -> Mapping[str, Any] | None:
@@ -91,13 +122,13 @@ def put(storage: Storage, folder: str, files: Mapping[str, bytes]) -> None:
                 storage.delete(_join(folder, name))
         if storage.local:
             with contextlib.suppress(OSError):
-                Path(_where(storage, folder)).rmdir()
+                Path(storage.path(*filter(None, [folder]))).rmdir()
         reason = " ".join(str(error.strerror or error).split())
         raise InputError(f"out: {_where(storage, folder)} cannot be written: {reason}") from None
 
 
 def _where(storage: Storage, folder: str) -> str:
-    return storage.path(folder) if folder else storage.path()
+    return storage.shown(*filter(None, [folder]))
 
 
 def _join(folder: str, name: str) -> str:

@@ -185,7 +185,9 @@ def test_the_picture_has_ours_above_theirs_on_one_scale() -> None:
     assert scatter({"cifar10_grid": compared("cifar10_grid", runs_frame([]))}) is None
 
 
-@pytest.mark.parametrize("way", [[str(ROOT / "analysis" / "compare.py")], ["-m", "analysis.compare"]])
+@pytest.mark.parametrize(
+    "way", [pytest.param([str(ROOT / "analysis" / "compare.py")], marks=pytest.mark.slow), ["-m", "analysis.compare"]]
+)
 def test_as_a_script_and_as_a_module_without_torch(tmp_path: Path, way: list[str]) -> None:
     folder = write(tmp_path / "mine", [run(0.62, **GRID)])
     done = subprocess.run([sys.executable, *way, str(folder)], capture_output=True, text=True, check=True)

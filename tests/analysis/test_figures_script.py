@@ -54,6 +54,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }
 NOTHING = ("all failed", "no accuracy")
 SLOW = ("importance", "published")  # which are drawn where they differ from case to case
+# the plainest cases and those with the most missing; the others with what is slow
+EVERY_DAY = ("grid", "one cell", "no baseline", "only a baseline", "some without", "all alike", *NOTHING)
 
 
 def history(runs: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +92,9 @@ def drawn_or_why(name: str, runs: pd.DataFrame) -> Figure | str:
             return str(error)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in EVERY_DAY else pytest.mark.slow) for case in CASES]
+)
 def test_every_figure_is_drawn_or_says_in_a_line_why_not(case: str) -> None:
     runs = runs_frame(CASES[case])
     asked = [name for name in FIGURES if name not in SLOW or case in ("grid", "one cell", *NOTHING)]

@@ -162,7 +162,9 @@ def test_one_student_is_no_picture_and_what_is_against_it_is_said(tmp_path: Path
     assert not (tmp_path / "pareto.png").exists()
 
 
-@pytest.mark.parametrize("way", [[str(ROOT / "analysis" / "pareto.py")], ["-m", "analysis.pareto"]])
+@pytest.mark.parametrize(
+    "way", [[str(ROOT / "analysis" / "pareto.py")], pytest.param(["-m", "analysis.pareto"], marks=pytest.mark.slow)]
+)
 def test_as_a_script_and_as_a_module(tmp_path: Path, way: list[str]) -> None:
     folder = write(tmp_path, three())
     command = [sys.executable, *way, str(folder), "--max-parameters", "1e4"]

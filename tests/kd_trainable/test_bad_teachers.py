@@ -89,7 +89,7 @@ def card_without(name: str) -> Callable[[Path], None]:
 def test_a_damaged_folder_gets_one_clear_line(tmp_path: Path, damage: Callable[[Path], None], said: str) -> None:
     saved(tmp_path)
     damage(tmp_path)
-    refused(lambda: teacher.load(tmp_path), str(tmp_path), said)
+    refused(lambda: teacher.load(tmp_path, "tiny:conv"), str(tmp_path), said)
 
 
 def test_a_teacher_that_is_not_there_gets_one_clear_line(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_teacher_that_is_not_there_gets_one_clear_line(tmp_path: Path) -> None
 def test_another_architectures_weights_name_the_first_difference(tmp_path: Path, other: str, said: str) -> None:
     saved(tmp_path)
     card_with(architecture=other)(tmp_path)
-    found = teacher.load(tmp_path)
+    found = teacher.load(tmp_path, other)
     refused(lambda: teacher.rebuild(found.card, found.arrays), "the file's weights " + said)
 
 

@@ -52,7 +52,7 @@ def test_by_its_own_lines_it_has_the_runs_test_accuracy(name: str, trained: stud
         assert accuracy(folder / loader, size) == trained.result["test_accuracy_last"]
 
 
-@pytest.mark.parametrize("name", ["onnx", "torch_export"])
+@pytest.mark.parametrize("name", ["onnx", pytest.param("torch_export", marks=pytest.mark.slow)])
 def test_its_script_needs_nothing_of_this_library(name: str, trained: student.Trained, tmp_path: Path) -> None:
     folder = put(export(trained, name, digits(), CHOSEN), tmp_path)
     code = (

@@ -61,7 +61,7 @@ def saved(folder: Path, architecture: str = "tiny:conv") -> Card:
 @pytest.mark.parametrize("way_in", ["", "weights.safetensors", "card.json"])
 def test_a_saved_teacher_is_loaded_as_it_was(tmp_path: Path, way_in: str) -> None:
     card = saved(tmp_path)
-    found = teacher.load(tmp_path / way_in)
+    found = teacher.load(tmp_path / way_in, "tiny:conv")
     wanted = network().state_dict()
     assert found.card == card
     assert found.arrays.keys() == wanted.keys()
@@ -75,7 +75,7 @@ def test_a_saved_teacher_is_loaded_as_it_was(tmp_path: Path, way_in: str) -> Non
 
 def test_tied_weights_and_read_only_arrays_can_be_saved(tmp_path: Path) -> None:
     saved(tmp_path, "tiny:Tied")
-    found = teacher.load(tmp_path)
+    found = teacher.load(tmp_path, "tiny:Tied")
     for array in found.arrays.values():
         array.setflags(write=False)
     card, files = teacher.encode(found.card, found.arrays)

@@ -85,6 +85,7 @@ def test_live_teachers_alone_keep_it_too(tmp_path: Path, short_sweep: Sweep) -> 
     assert "teacher passes made and kept: 0" in said  # of passes over the training images
 
 
+@pytest.mark.slow
 def test_a_baseline_has_none_in_the_tables_of_a_sweep_with_another_teacher_or_none(
     swept: tuple[Path, pd.DataFrame], tmp_path: Path, short_sweep: Sweep
 ) -> None:
@@ -122,6 +123,7 @@ def test_what_a_table_shows(tmp_path: Path, agrees_with: str | None, teacher: st
     assert frame["test_accuracy_last"].iloc[0] == 0.5
 
 
+@pytest.mark.slow
 def test_a_baseline_that_goes_on_under_another_teacher_drops_what_it_had_of_the_first(
     swept: tuple[Path, pd.DataFrame], tmp_path: Path, short_sweep: Sweep, teacher: str
 ) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,14 @@ import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kd_trainable.tuning.loggers.mlflow import USUAL, Mlflow
+from kd_trainable.tuning.loggers.mlflow import Mlflow
 from kd_trainable.tuning.loggers.tensorboard import TensorBoard
 
 Sweep = Callable[..., pd.DataFrame]
 BOTH = ["tensorboard", "mlflow"]
 ASKED: dict[str, Any] = {"temperature": [1, 4], "seeds": [0], "log": BOTH}
 # whole sweeps; warnings of MLflow and of what it stands on
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
-
-
-@pytest.fixture(autouse=True)
-def own_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name, value in USUAL.items():
-        monkeypatch.setenv(name, value)
-    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic")}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("own_store")]
 
 
 def in_tensorboard(folder: Path) -> dict[str, list[int]]:

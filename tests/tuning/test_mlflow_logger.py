@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +9,12 @@ import pytest
 
 from kd_trainable.records import EPOCH_COLUMNS
 from kd_trainable.spec import RunSpec
-from kd_trainable.tuning.loggers.mlflow import USUAL, Mlflow
+from kd_trainable.tuning.loggers.mlflow import Mlflow
 from kd_trainable.tuning.store import Storage
 
 SPEC = RunSpec(dataset="digits", student="digits_mlp", teacher="digits_cnn", temperature=4, alpha=0.9).flat()
-pytestmark = pytest.mark.filterwarnings("default")  # of MLflow and of what it stands on
-
-
-@pytest.fixture(autouse=True)
-def own_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name, value in USUAL.items():
-        monkeypatch.setenv(name, value)
-    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic")}
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+# warnings of MLflow and of what it stands on
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("own_store")]
 
 
 def rows(first: int, last: int) -> list[dict[str, Any]]:

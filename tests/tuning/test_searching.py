@@ -72,6 +72,7 @@ class TestAsha:
         pd.testing.assert_frame_equal(again, runs)
         assert runs_of(storage) == before
 
+    @pytest.mark.slow
     def test_without_it_they_go_on_from_their_checkpoints_to_the_very_same_numbers(
         self, stopped: tuple[Path, pd.DataFrame], short_sweep: Sweep, tmp_path: Path
     ) -> None:
@@ -135,6 +136,7 @@ class TestOptuna:
         assert self.told(searched[0]).items() <= self.told(storage).items()
 
 
+@pytest.mark.slow
 def test_random_cells(short_sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {**SEARCHED, "searcher": "random", "epochs": 1}
     runs = short_sweep(tmp_path, **asked, num_samples=2)
@@ -143,6 +145,7 @@ def test_random_cells(short_sweep: Sweep, tmp_path: Path, monkeypatch: pytest.Mo
     assert cells["temperature"].between(1, 8).all()
 
 
+@pytest.mark.slow
 def test_controls_do_harm(short_sweep: Sweep, tmp_path: Path) -> None:
     """Clearly, at high alpha and low T (measured: 0.87 and 0.88 under the teacher, at most 0.69 under a control)."""
     runs = short_sweep(

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import fs
 
 from kd_trainable.tuning.ground import require_room, sole_driver
+from kd_trainable.tuning.objects import Requests
 from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.vocabulary import InputError
 
@@ -67,7 +68,7 @@ class NoRename(fs.FileSystemHandler):
 def objects() -> Storage:
     """A storage that is not local."""
     storage = Storage("mock:///results")
-    storage.filesystem, storage.root = fs.PyFileSystem(NoRename()), "bucket/results"
+    storage.requests, storage.root = Requests(fs.PyFileSystem(NoRename()), "mock:///results"), "bucket/results"
     return storage
 
 
@@ -241,9 +242,3 @@ class TestSoleDriver:
         for _ in range(2):
             with sole_driver(Storage(str(tmp_path))):
                 pass
-
-    def test_other_filesystems_have_no_lock(self) -> None:
-        storage = objects()
-        with sole_driver(storage), sole_driver(storage):
-            pass
-        assert storage.names("") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,11 @@ class TestClosing:
         assert self.closed(shared, ours, **ours.step()) == {"status": "lost"}
         assert files(tmp_path) == before
         assert to_the_end(theirs)[-1] == ("finished", 3)
+
+
+def test_on_a_node_that_has_not_the_drivers_folder_it_fails_by_name(shared: Shared) -> None:
+    elsewhere = trial(replace(shared, home="another node"))
+    report = elsewhere.step()
+    assert report["status"] == "failed"
+    assert "is a folder of the driver's machine, and this run is on another; name" in report["error"]
+    assert folder(shared, elsewhere).attempts() == 0

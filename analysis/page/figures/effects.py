@@ -11,7 +11,7 @@ from analysis.page.sweep import Sweep, rows_of
 from analysis.page.wording import chance, where
 from analysis.plots.names import SIGNS
 from analysis.stats.cells import COMPARABLE
-from analysis.stats.importance import importance
+from analysis.stats.importance import importance_of
 from analysis.stats.variance import LUCK
 from analysis.tables.grid import percent
 
@@ -35,7 +35,7 @@ def shares(sweep: Sweep) -> Plot | None:
 
 def important(sweep: Sweep) -> Plot | None:
     """None where too few cells can be compared, or one field alone was swept, which then has all of it."""
-    table = importance(sweep.runs)
+    table = importance_of(sweep.table)
     if table["field"].nunique() < 2:
         return None
     charts = [

@@ -15,7 +15,7 @@ from analysis.page.names import named_parts
 from analysis.page.parts import ABSENT, Chart, Grid, Plot
 from analysis.page.sweep import Sweep, rows_of
 from analysis.page.wording import chance, interval
-from analysis.stats.cells import COMPARABLE
+from analysis.stats.cells import COMPARABLE, is_control
 from analysis.tables.grid import percent
 
 WIDE = 4  # times the usual width: such an interval, of a cell that stands alone, would press all others together
@@ -39,7 +39,7 @@ def forest(sweep: Sweep) -> Plot | None:
 def marked(table: pd.DataFrame) -> pd.DataFrame:
     """With ``apart``, cells that stand alone while others of their family share a spread; ``uneven``, where all do."""
     alone = ~table["pooled"].fillna(True).astype(bool)
-    control = (table["control"].fillna("none") != "none").rename("is_control")
+    control = is_control(table).rename("is_control")
     all_alone = alone.groupby([*(table[name] for name in COMPARABLE), control], dropna=False).transform("all")
     return table.assign(apart=alone & ~all_alone, uneven=alone & all_alone)
 
@@ -51,7 +51,7 @@ def _said(table: pd.DataFrame) -> list[str]:
         "Thick: 95 % interval of this cell alone. Thin: of all compared cells at once; one that clears 0 stands "
         "although many were tried."
     ]
-    if (table["control"].fillna("none") != "none").any():
+    if is_control(table).any():
         lines.append("Negative controls are a family of their own.")
     return [*lines, *spreads(table)]
 

@@ -12,6 +12,7 @@ from analysis.page.figures.hover import cell_texts
 from analysis.page.names import PARTS
 from analysis.page.parts import ABSENT, Chart, Grid, Plot, Text
 from analysis.page.sweep import Sweep, rows_of
+from analysis.stats.cells import is_control
 from analysis.stats.front import on_front, students
 from analysis.tables.grid import comparable, percent
 
@@ -34,7 +35,7 @@ COSTS = (
 def front(sweep: Sweep) -> Plot | Text | None:
     """A sentence where all cells train one student, or nothing of their cost is known."""
     table = sweep.table.join(students(sweep.runs)[[*(cost.column for cost in COSTS), "device"]])
-    table = table[(table["n"] > 0) & (table["control"].fillna("none") == "none")]
+    table = table[(table["n"] > 0) & ~is_control(table)]
     if table["student"].nunique() < 2:
         return Text(_one(table), "note") if len(table) else None
     known = [cost for cost in COSTS if table[cost.column].notna().any()]

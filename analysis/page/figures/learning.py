@@ -14,7 +14,7 @@ from analysis.page.names import named_parts
 from analysis.page.parts import ABSENT, Chart, Grid, Plot
 from analysis.page.sweep import Sweep, rows_of
 from analysis.page.wording import several
-from analysis.stats.cells import BLOCK
+from analysis.stats.cells import BLOCK, is_control
 from analysis.stats.curves import learning_curves
 from analysis.tables.grid import percent
 
@@ -29,7 +29,7 @@ def learning(sweep: Sweep) -> Plot | None:
     if curves.empty:
         return None
     having = sweep.shown[sweep.shown.index.isin(curves["cell"])]
-    real = having["control"].fillna("none") == "none"
+    real = ~is_control(having)
     if not real.any():
         return None
     parts = named_parts(having[real])

@@ -12,14 +12,14 @@ from plotly.graph_objects import Figure, Scatter
 
 from analysis.page.figures.frame import INK
 from analysis.page.wording import several
-from analysis.stats.cells import COMPARABLE, far_off
+from analysis.stats.cells import COMPARABLE, far_off, is_control
 
 Limits = list[float]
 
 
 def usual(table: pd.DataFrame) -> pd.Series:
     """Which cells of a page's table set the limits: all but controls and those far off; all, if these are none."""
-    real = table["control"].fillna("none") == "none"
+    real = ~is_control(table)
     means = table["mean"].astype("float64").where(real)
     off = means.groupby([table[name] for name in COMPARABLE], dropna=False).transform(far_off)
     found = real & ~off.astype(bool)

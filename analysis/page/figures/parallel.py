@@ -13,6 +13,7 @@ from analysis.page.figures.hover import cell_texts
 from analysis.page.parts import Chart, Grid, Plot
 from analysis.page.sweep import Sweep, rows_of
 from analysis.plots.names import SIGNS
+from analysis.stats.cells import is_control
 from analysis.tables.grid import ABSENT, described, percent, varying
 
 LINES = 150
@@ -30,7 +31,7 @@ class Axis(NamedTuple):
 
 def parallel(sweep: Sweep) -> Plot | None:
     """None unless two fields or more were swept."""
-    table = sweep.shown[~sweep.shown["is_baseline"] & (sweep.shown["control"].fillna("none") == "none")]
+    table = sweep.shown[~sweep.shown["is_baseline"] & ~is_control(sweep.shown)]
     fields = varying(table) if len(table) > 1 else []
     if len(fields) < 2:
         return None

@@ -11,6 +11,7 @@ from analysis.page.parts import ABSENT, Grid, Section, Text
 from analysis.page.sweep import Sweep, rows_of
 from analysis.page.wording import chance, listed, several
 from analysis.plots.names import SIGNS
+from analysis.stats.cells import is_control
 from analysis.stats.inflation import best_epoch_inflation, selection
 from analysis.stats.power import seeds_needed
 from analysis.stats.variance import LUCK, SEED
@@ -66,7 +67,7 @@ def _p(value: Any) -> str:
 
 def _inflation(sweep: Sweep) -> list[Any]:
     table = best_epoch_inflation(sweep.runs).assign(name=sweep.table["name"])
-    real = table["control"].fillna("none") == "none"
+    real = ~is_control(table)
     known = table[table["inflation"].notna() & real]
     without = "" if real.all() else " Controls are left out."
     if known.empty:
@@ -123,7 +124,7 @@ def _selection(sweep: Sweep) -> list[Any]:
 
 def _power(sweep: Sweep) -> list[Any]:
     known = sweep.table[sweep.table["residual_sd"].notna()]
-    known = known[known["control"].fillna("none") == "none"]
+    known = known[~is_control(known)]
     if known.empty:
         return [Text("How many seeds a difference needs is not known: the spread between seeds is not.", "note")]
     return [part for heading, group in groups(known) for part in _seeds_needed(heading, group)]

@@ -10,7 +10,7 @@ from analysis.page.figures.forest import data, marked, spreads
 from analysis.page.parts import ABSENT, Folded, Grid, Section, Text
 from analysis.page.sweep import Sweep, rows_of
 from analysis.page.wording import interval, several
-from analysis.stats.cells import KEY, Gain, half_width, paired
+from analysis.stats.cells import KEY, Gain, half_width, is_control, paired
 from analysis.tables.grid import percent
 
 RUNS = 500  # listed
@@ -55,12 +55,12 @@ def _line(sweep: Sweep, run: Any) -> list[str]:
 
 def controls(sweep: Sweep) -> Section:
     """Runs under a teacher that knows nothing: what they gain is not the teacher's."""
-    table = sweep.table[(sweep.table["control"].fillna("none") != "none") & (sweep.table["n"] > 0)]
-    tried = sweep.table["control"].fillna("none").ne("none").any()
+    begun = sweep.table[is_control(sweep.table)]
+    table = begun[begun["n"] > 0]
     if table.empty:
         said = (
             "were begun, but none has a result yet."
-            if tried
+            if len(begun)
             else "were not run; --control none shuffled-teacher adds them."
         )
         return Section("controls", "Negative controls", [Text(f"Negative controls {said}", "note")])
@@ -98,9 +98,9 @@ def _interval(gain: Gain) -> tuple[float, float]:
 def _pairs(table: pd.DataFrame) -> list[tuple[Any, Any]]:
     """Each control with the cell that differs from it in nothing but the control."""
     setting = table.groupby([name for name in KEY if name != "control"], dropna=False).ngroup()
-    is_control = table["control"].fillna("none") != "none"
-    real = dict(zip(setting[~is_control], rows_of(table[~is_control]), strict=True))
-    controls = zip(setting[is_control], rows_of(table[is_control]), strict=True)
+    apart = is_control(table)
+    real = dict(zip(setting[~apart], rows_of(table[~apart]), strict=True))
+    controls = zip(setting[apart], rows_of(table[apart]), strict=True)
     return [(control, real[place]) for place, control in controls if place in real]
 
 

@@ -78,4 +78,4 @@ def require_installed(names: Iterable[str], storage: Storage) -> None:
         if found is None or found.origin is None:  # W&B leaves a folder of its own name behind, which Python would take
             raise InputError(f"log: {name} is not installed; pip install 'kd-trainable[{name}]'")
         if entry.elsewhere and not storage.local and not os.environ.get(entry.elsewhere):
-            raise InputError(f"log: {name} needs {entry.elsewhere}: {storage.path()} is no local folder")
+            raise InputError(f"log: {name} needs {entry.elsewhere}: {storage.shown()} is no local folder")

@@ -11,7 +11,8 @@ from functools import partial
 
 from kd_trainable.tuning.loggers import LOGGERS, Logger, Row
 from kd_trainable.tuning.store import Storage
-from kd_trainable.tuning.text import one_line, without_secrets
+from kd_trainable.tuning.text import one_line
+from kd_trainable.vocabulary import without_secrets
 
 STUCK_S = 60.0  # when a sweep has ended, a logger that has done nothing in this time is left
 

@@ -9,13 +9,13 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from kd_trainable.records import EPOCH_COLUMNS
 from kd_trainable.tuning.loggers import Row
 from kd_trainable.tuning.loggers.words import label, parameters, scalars
 from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.study import written_in_place
 
 # a server that is gone: give up in half a minute, not in MLflow's hour of 7 tries; and nothing is told to anyone else
 USUAL = {
@@ -38,7 +38,7 @@ class Mlflow:
             logging.getLogger(name).setLevel(logging.WARNING)  # of the making of a database, line by line
         from mlflow import MlflowClient
 
-        place = os.environ.get("MLFLOW_TRACKING_URI") or _local(Path(storage.path("sweeps", sweep)))
+        place = os.environ.get("MLFLOW_TRACKING_URI") or _local(storage, sweep)
         self.client = MlflowClient(tracking_uri=place)
         found = self.client.get_experiment_by_name(sweep)
         self.experiment = found.experiment_id if found else self.client.create_experiment(sweep)
@@ -94,6 +94,7 @@ class Mlflow:
                 return
 
 
-def _local(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
+def _local(storage: Storage, sweep: str) -> str:
+    database = written_in_place(storage, f"sweeps/{sweep}/mlflow.db")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{database}"

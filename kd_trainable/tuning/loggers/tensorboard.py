@@ -25,7 +25,8 @@ class TensorBoard:
 
     def __init__(self, storage: Storage, sweep: str) -> None:
         self.storage, self.folder = storage, f"sweeps/{sweep}/tensorboard"
-        self.ended: dict[str, str] = storage.read_json(f"{self.folder}/{ENDED}") or {}
+        found = storage.read_json(f"{self.folder}/{ENDED}")
+        self.ended: dict[str, str] = found if isinstance(found, dict) else {}
         self.there = storage.names(self.folder)
         self.files: dict[str, EventFile] = {}
 
@@ -80,7 +81,7 @@ class EventFile:
 
         self.storage, self.folder, self.last = storage, folder, None
         self.aside = None if storage.local else tempfile.TemporaryDirectory()
-        place = Path(storage.path(folder) if self.aside is None else self.aside.name)
+        place = storage.inside(f"{folder}/-").parent if self.aside is None else Path(self.aside.name)
         place.mkdir(parents=True, exist_ok=True)
         self.path = place / f"events.out.tfevents.{int(time.time())}.{platform.node()}"  # the form TensorBoard expects
         self.records = RecordWriter(str(self.path))

@@ -1,0 +1,109 @@
+"""A teacher of 200 MB on a cluster of 8 nodes lies once on each: by the bytes that came, and by the memory it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import big_teacher
+import psutil
+import pytest
+from in_a_cluster import good_end
+from ledger import measure
+from namespaces import Place, namespaces
+from several_nodes import Cluster, Node, several_nodes
+
+NODES, SEEDS = 8, 17
+MB = 1e6
+# a method that compares features, so that every trial needs the teacher itself and not only its logits
+FLAGS = (
+    "--student digits_mlp --method pkt --taps embedding:4 --temperature 1 --epochs 1 --no-baselines"
+    f" --max-concurrent {NODES + 1}"
+).split()  # fmt: skip
+
+
+@dataclass
+class Watched:
+    """The most that was seen on a node: private bytes of each trial's process, and shared memory that lies there."""
+
+    private: dict[psutil.Process, int] = field(default_factory=dict)
+    shared: int = 0
+    received: int = 0
+
+    def look(self, node: Node) -> None:
+        for trial in node.trials():
+            self.private[trial] = max(self.private.get(trial, 0), memory(trial, "Private_Clean", "Private_Dirty"))
+        # of the pages that several processes have, each counts its part: together it is what lies there once
+        self.shared = max(self.shared, sum(memory(process, "Pss_Shmem") for process in node.processes()))
+
+
+def memory(process: psutil.Process, *kinds: str) -> int:
+    """Bytes of these kinds, by the kernel's own sum (proc(5), smaps_rollup); 0 of a process that has ended."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        found = {name: int(number) for name, number, _ in (line.replace(":", "").split() for line in lines)}
+        return 1024 * sum(found[kind] for kind in kinds)
+    return 0
+
+
+@contextlib.contextmanager
+def watching(nodes: Sequence[Node], places: Sequence[Place]) -> Iterator[list[Watched]]:
+    """Looks at the nodes all the time; ``received`` is there at the end."""
+    seen, over = [Watched() for _ in nodes], threading.Event()
+    before = [place.received() for place in places]
+
+    def look() -> None:
+        while not over.wait(0.2):
+            for node, watched in zip(nodes, seen, strict=True):
+                watched.look(node)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
+        for watched, place, count in zip(seen, places, before, strict=True):
+            watched.received = place.received() - count
+
+
+def taught(cluster: Cluster, nodes: list[Node], places: list[Place], folder: Path, name: str) -> list[Watched]:
+    """What was seen on each node in a sweep under the teacher ``big_teacher:NAME``."""
+    big_teacher.keep(name, folder / name)
+    teacher = ["--teacher", str(folder / name), "--teacher-model", f"big_teacher:{name}"]
+    asked = [*FLAGS, "--seeds", *map(str, range(SEEDS)), *teacher]
+    with watching(nodes, places) as seen:
+        process = cluster.begin(folder / f"results-{name}", *asked)
+        assert good_end(process, cluster) == ()
+    return seen
+
+
+@pytest.mark.fault
+def test_one_copy_on_each_node(tmp_path: Path) -> None:
+    """One node has two processors, so two trials at a time: together they, too, have one copy."""
+    with namespaces(NODES + 1) as places, several_nodes(places, store=700_000_000) as cluster:
+        nodes = [cluster.add(2 if i == 0 else 1, wait=False, sleep=0.0, store=700_000_000) for i in range(NODES)]
+        for node in nodes:
+            node.wait()
+        without = taught(cluster, nodes, places[1:], tmp_path, "narrow")
+        size = big_teacher.keep("wide", tmp_path / "size")
+        under = taught(cluster, nodes, places[1:], tmp_path, "wide")
+    rows = [
+        {
+            "node": str(i + 1),
+            "trials at once": str(len(b.private)),
+            "received, MB": f"{(b.received - a.received) / MB:.0f}",
+            "shared memory, MB": f"{(b.shared - a.shared) / MB:.0f}",
+            "private memory of a trial, MB": f"{max(b.private.values(), default=0) / MB:.0f}",
+            "and under a teacher of 0.1 MB": f"{max(a.private.values(), default=0) / MB:.0f}",
+        }
+        for i, (a, b) in enumerate(zip(without, under, strict=True))
+    ]
+    for row in rows:
+        print(row)
+    print(size)
+    measure(f"A teacher of {size / MB:.0f} MB on {NODES} nodes", rows)
