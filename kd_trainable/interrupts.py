@@ -6,40 +6,80 @@ Every entry of this software is imported seconds before it can catch anything, a
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType, TracebackType
 
 INTERRUPTED = 130  # the exit status that shells give a program that Ctrl-C has ended
 
+DEAF_S = 20.0  # after a Ctrl-C, in which the program ends; should it not, the next one is heard again
+
 _shown_by_others = sys.excepthook
+_heard_at = -DEAF_S
 
 
 def say_stopped() -> None:
-    """Has a KeyboardInterrupt that nobody catches end a program with a line, not with where it happened to be."""
-    sys.excepthook = _show
+    """Has a KeyboardInterrupt that nobody catches end our own scripts with a line, not with where it happened to be."""
+    program = getattr(sys.modules.get("__main__"), "__file__", None)
+    if program and Path(program).resolve().is_relative_to(Path(__file__).resolve().parents[1]):
+        sys.excepthook = _show
 
 
 @contextlib.contextmanager
 def heard_once() -> Iterator[None]:
-    """The first Ctrl-C in the block raises KeyboardInterrupt; no later one breaks off what then ends the program."""
+    """A Ctrl-C in the block raises KeyboardInterrupt; those soon after it do not break off what ends the program."""
+    global _heard_at
     before = signal.getsignal(signal.SIGINT)
-    try:
-        signal.signal(signal.SIGINT, _raise_once)
-    except ValueError:  # not the main thread, which alone may set handlers
+    if before is signal.SIG_IGN:  # begun in a shell's background: a Ctrl-C is meant for somebody else
         yield
         return
     try:
+        signal.signal(signal.SIGINT, _raise)
+    except ValueError:  # not the main thread, which alone may set handlers
+        yield
+        return
+    _heard_at = -DEAF_S
+    try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is _raise_once:
-            signal.signal(signal.SIGINT, before)
+        heard = _heard_at > 0
+        if signal.getsignal(signal.SIGINT) is _raise:
+            signal.signal(signal.SIGINT, signal.SIG_IGN if heard else before)
 
 
-def _raise_once(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Within ``heard_once``, while libraries load: some swallow a KeyboardInterrupt, and nothing is there to be ended.
+
+    Seen of a Cython module that patches ``collections.abc``: "Exception ignored in", and the program went on.
+    """
+    if signal.getsignal(signal.SIGINT) is not _raise:
+        yield
+        return
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _raise)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    global _heard_at
+    if time.monotonic() - _heard_at > DEAF_S:
+        _heard_at = time.monotonic()
+        raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    print("\nstopped", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

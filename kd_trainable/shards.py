@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 from collections.abc import Container, Sequence
 from typing import NamedTuple
@@ -90,5 +91,6 @@ def decode(content: bytes) -> np.ndarray:
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype != np.float16 or len(shape) != 2 or fortran:
         raise ValueError(f"not a shard: {dtype} {shape}")
-    # of the bytes that are there, since numpy would first take the memory that a header asks for
+    if math.prod(shape) * dtype.itemsize != len(array) - file.tell():  # numpy would take the memory that it asks for
+        raise ValueError(f"not a shard: {len(array) - file.tell()} bytes that say they are {dtype} {shape}")
     return np.frombuffer(array, np.float16, offset=file.tell()).reshape(shape)

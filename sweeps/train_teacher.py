@@ -11,7 +11,7 @@ import sys
 from kd_trainable.models import MODELS
 from kd_trainable.resolve import find_own
 from kd_trainable.tuning.flags import Parser, fields_of, parser_of, run_script
-from kd_trainable.vocabulary import require_known
+from kd_trainable.vocabulary import require_known, without_secrets
 
 # 95 % takes ResNet-18 about 100 epochs; the recipe is the field's usual one
 RECIPE = {"dataset": "cifar10", "student": "resnet18", "epochs": 100, "nesterov": True, "warmup_epochs": 1}
@@ -44,7 +44,8 @@ def main() -> None:
 
     card, folder = trained_teacher(fields, given.storage, given.data_dir, lambda line: print(line, file=sys.stderr))
     held_out = "" if card.validation_accuracy is None else f"{100 * card.validation_accuracy:.2f} % held out, "
-    print(f"{card.architecture}: {held_out}{100 * (card.test_accuracy or 0):.2f} % on test images\n{folder}")
+    print(f"{card.architecture}: {held_out}{100 * (card.test_accuracy or 0):.2f} % on test images")
+    print(without_secrets(folder))
 
 
 if __name__ == "__main__":

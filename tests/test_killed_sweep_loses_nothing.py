@@ -1,7 +1,7 @@
-"""A sweep that is killed, in whole or in part, or interrupted: the same command at once finishes the rest of it.
+"""A sweep that is killed: the same command at once finishes the rest of it. Other faults are in tests/faults.
 
-Each test begins a sweep in a process of its own, on real digits, with a student that is slowed down so that there is a
-middle to be killed in; slowness alters no number, so an undisturbed sweep at full speed says what must come out.
+It begins in a process of its own, on real digits, with a student that is slowed down so that there is a middle to be
+killed in; slowness alters no number, so an undisturbed sweep at full speed says what must come out.
 """
 
 from __future__ import annotations
@@ -185,18 +185,6 @@ def test_kill_9_of_the_driver(command: Command, undisturbed: tuple[Path, pd.Data
     assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 
-@pytest.mark.slow  # see test_failures.py for what a few seconds show
-def test_kill_9_of_a_worker(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
-    process = command.begin()
-    command.in_the_middle()
-    command.workers()[0].kill()
-    out, err = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, "Traceback" in err) == (0, False), err
-    assert out.startswith("Test accuracy ")  # stdout is the table's, whatever Ray has to say
-    runs = assert_undisturbed(command.storage, undisturbed)
-    assert sorted(runs["attempts"]) == [1] * (RUNS - 1) + [2]
-
-
 def test_ctrl_c_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,24 +200,3 @@ def test_ctrl_c_says_how_to_go_on(
     assert (ended.value.code, out) == (130, "")
     assert err.startswith("\nstopped; nothing is lost. To go on: ")
     assert err.endswith(f" sweeps/digits_grid.py {' '.join(argv)}\n")
-
-
-@pytest.mark.slow
-def test_ctrl_c(command: Command, undisturbed: tuple[Path, pd.DataFrame]) -> None:
-    process = command.begin()
-    command.in_the_middle()
-    children = command.descendants()
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its foreground
-    _, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
-    assert psutil.wait_procs(children, timeout=30)[1] == []
-    assert "Traceback" not in err
-    *_, said = err.splitlines()
-    assert said.startswith("stopped; nothing is lost. To go on: ")
-    assert re.search(rf"python[\d.]* sweeps/digits_grid\.py {re.escape(' '.join(command.argv))}$", said)
-    finished = {name: files(command.storage / "runs" / name) for name in command.finished()}
-    under_way = command.under_way()
-    status, _, err = command.finish()
-    assert (status, "Traceback" in err) == (0, False), err
-    assert {name: files(command.storage / "runs" / name) for name in finished} == finished
-    assert_gone_on(command.storage, under_way, assert_undisturbed(command.storage, undisturbed))

@@ -182,6 +182,7 @@ def _counts(runs: pd.DataFrame) -> pd.DataFrame:
 def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     """gain, gain_sd, gain_n by cell: only of seeds that the cell and the baseline of its block both finished."""
     is_baseline = runs["is_baseline"]
+    runs = runs[["cell", "block", "seed", "value"]]
     baseline = runs[is_baseline].groupby(["block", "seed"])["value"].mean().rename("baseline").reset_index()
     paired = runs[~is_baseline].merge(baseline, on=["block", "seed"])
     paired["gain"] = paired["value"] - paired["baseline"]
@@ -197,7 +198,8 @@ def _leads(runs: pd.DataFrame, selected_by: pd.Series) -> pd.Series:
 
 def _best(table: pd.DataFrame) -> pd.DataFrame:
     """best, tied and competes."""
-    distilled = table[~table["is_baseline"]]
+    needed = [*COMPARABLE, "control", "selected_by", "n", *UNFINISHED]
+    distilled = table.loc[~table["is_baseline"], needed]
     recorded = distilled[["n", *UNFINISHED]].sum(axis=1)
     groups = [distilled[name] for name in COMPARABLE]
     # the lower median: a cell that is ahead of the others by a seed must not be the only one left to compete
@@ -213,7 +215,7 @@ def _best(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _none_leads(table: pd.DataFrame) -> pd.Series:
-    scored = table[~table["is_baseline"] & _scored(table)]
+    scored = table.loc[~table["is_baseline"] & _scored(table), [*COMPARABLE, "lead"]]
     leads = scored.groupby([*COMPARABLE], dropna=False)["lead"]
     compared = leads.transform("count") == leads.transform("size")
     none_leads = (compared & (leads.transform("max") <= 0)).astype("boolean").fillna(False)

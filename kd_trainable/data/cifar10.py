@@ -11,9 +11,10 @@ import torchvision
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import download_and_extract_archive
 
-from kd_trainable.data.batches import joined, read_batch, read_pickle
+from kd_trainable.data.batches import joined, read_batch
 from kd_trainable.data.files import Published, files_of
 from kd_trainable.data.images import ImageData, normalizations
+from kd_trainable.data.pickles import read_pickle
 
 
 def cifar10(data_dir: str | Path | None = None, download: bool = True) -> ImageData:

@@ -74,7 +74,7 @@ def cluster(settings: Settings, folder: Path) -> Iterator[Session]:
     try:
         with environment({**WORKER_ENVIRONMENT, **LOOPBACK_ALONE}), _loopback_alone(), _elsewhere(folder):
             ray.init(address="local", include_dashboard=False, _temp_dir=str(folder), **QUIET)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"address: Ray cannot start on this machine: {one_line(error)}") from None
     try:
         with _shut_down_after():
@@ -143,8 +143,8 @@ def _require_reachable(address: str) -> None:
     """Raises InputError at once where nothing listens at host:port; Ray would try for minutes."""
     if address == "auto":
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
+    host, _, port = address.rpartition(":")
+    if not host or "://" in host or not port.isdigit():
         raise InputError(f"address: {address!r} is not allowed; must be auto, on the cluster's head, or host:port")
     try:
         with socket.create_connection((host, int(port)), CONNECT_S):

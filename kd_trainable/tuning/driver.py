@@ -6,28 +6,27 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kd_trainable import logits, teacher
 from kd_trainable.data.images import ImageData
-from kd_trainable.engine import checkpoint
-from kd_trainable.engine.plain import Row
 from kd_trainable.shards import TEST, passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
-from kd_trainable.tuning import results
+from kd_trainable.tuning import endings, memory_kills
 from kd_trainable.tuning.cluster import environment
 from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.live import Live
 from kd_trainable.tuning.loggers.book import Book
-from kd_trainable.tuning.nodes import await_node, gpus_per_trial
+from kd_trainable.tuning.nodes import await_node
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done
 from kd_trainable.tuning.schedulers import SCHEDULERS
@@ -41,6 +40,7 @@ from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.tuning.view import View
 from kd_trainable.vocabulary import InputError, Pixels
 
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's snapshot is not what a sweep resumes from
@@ -62,6 +62,8 @@ class Job:
     names: Names
     data: ImageData
     teacher: Teacher | None
+    gpus: float
+    """of a trial"""
     say: Callable[[str], None]
     require_held: Callable[[], None]
     """raises InputError once another driver has taken the results folder over"""
@@ -75,7 +77,7 @@ def conductor_of(space: Space, settings: Settings, storage: Storage, names: Name
         return found if counts_as_done(found, settings.scheduler) else None
 
     def close(name: str, spec: RunSpec, report: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _close(storage, name, spec, report)
+        return endings.close(storage, name, spec, report)
 
     return Conductor(space, proposer, names.name, ended, close, settings.metric(space))
 
@@ -86,9 +88,8 @@ def run(job: Job, conductor: Conductor, book: Book, scratch: Path) -> int:
     ``scratch``: a folder of this process for Tune's own files, from which nothing is ever read again.
     """
     settings, metric = job.settings, job.settings.metric(job.space)
-    gpus = gpus_per_trial(settings)
-    await_node(settings, gpus, job.say)
-    shared = _share(job, gpus)
+    await_node(settings, job.gpus, job.say)
+    shared = _share(job)
     total = _total(job, conductor)
     epochs = job.space.base.epochs
     brokers = [kept.broker for kept in shared.kept.values()]
@@ -98,15 +99,15 @@ def run(job: Job, conductor: Conductor, book: Book, scratch: Path) -> int:
             ending.callback(ray.kill, broker)  # with the shards it holds: a session may see many sweeps
         live = Live(job.name, job.storage, job.names.teacher or "", conductor, book, job.require_held)
         view = View(total, len(conductor.rows), epochs, metric, brokers)
-        with environment(TUNE_ENVIRONMENT), aside, live, view:
-            _tuner(job, conductor, shared, gpus, [view, live], total, scratch).fit()
+        with environment(TUNE_ENVIRONMENT), _credentials_unsaid(), memory_kills.count_as_deaths(), aside, live, view:
+            _tuner(job, conductor, shared, [view, live], total, scratch).fit()
         _require_kept(job, conductor)
         _require_unchanged(job, shared)
-        return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
+        return _made(brokers)
 
 
 def _tuner(
-    job: Job, conductor: Conductor, shared: Shared, gpus: float, callbacks: list[Any], total: int, scratch: Path
+    job: Job, conductor: Conductor, shared: Shared, callbacks: list[Any], total: int, scratch: Path
 ) -> tune.Tuner:
     settings = job.settings
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost run has its error in its row
@@ -115,7 +116,7 @@ def _tuner(
     scheduler = SCHEDULERS[settings.scheduler](metric, epochs, past, conductor.hear_cause)
     trainable = tune.with_parameters(DistillationTrial, shared={"shared": shared})
     return tune.Tuner(
-        tune.with_resources(trainable, {"cpu": settings.cpus_per_trial, "gpu": gpus}),
+        tune.with_resources(trainable, {"cpu": settings.cpus_per_trial, "gpu": job.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=conductor,
             scheduler=scheduler,
@@ -133,7 +134,18 @@ def _tuner(
     )
 
 
-def _share(job: Job, gpus: float) -> Shared:
+@contextlib.contextmanager
+def _credentials_unsaid() -> Iterator[None]:
+    """Tune hands the driver's to its workers in their runtime environment, which Ray writes to its logs."""
+    before = class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = before - set(CREDENTIALS)
+    try:
+        yield
+    finally:
+        class_cache.ENV_VARS_TO_PROPAGATE = before
+
+
+def _share(job: Job) -> Shared:
     """Puts data and teacher into the object store, once, and starts the broker of passes."""
     found, pixels = job.teacher, job.space.kept_pixels()
     return Shared(
@@ -144,8 +156,9 @@ def _share(job: Job, gpus: float) -> Shared:
         card=None if found is None else found.card,
         kept={} if found is None else {p: _keep(job, found, p) for p in pixels or [job.space.base.pixels]},
         threads=job.settings.cpus_per_trial,
-        gpus=gpus,
+        gpus=job.gpus,
         metric=job.settings.metric(job.space),
+        credentials={name: os.environ[name] for name in CREDENTIALS if name in os.environ},
         every_epoch=job.settings.scheduler != "none",
         home="" if "://" in job.storage.uri else ray.get_runtime_context().get_node_id(),
         path=tuple(os.path.abspath(folder) for folder in sys.path),
@@ -158,9 +171,16 @@ def _keep(job: Job, found: Teacher, pixels: Pixels) -> Kept:
     learnt = pixels in job.space.kept_pixels()  # else all teachers run live, and what is kept is of the test images
     needed, table = passes(job.space.seeds, base.epochs, pixels, set(job.storage.names(folder)))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # not on a spot node
-    lasting = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
+    lasting = {"num_cpus": 0, "max_restarts": 10, "max_task_retries": 10, "scheduling_strategy": here}
     broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, [TEST, *(needed if learnt else [])])
     return Kept(broker, folder, table)
+
+
+def _made(brokers: list[Any]) -> int:
+    """Teacher passes that were computed, as far as the brokers can still tell."""
+    with contextlib.suppress(ray.exceptions.RayError):
+        return sum(made for made, _, _ in ray.get([broker.counts.remote() for broker in brokers]))
+    return 0
 
 
 def kept_folder(space: Space, names: Names, card: Card, pixels: Pixels) -> str:
@@ -174,38 +194,6 @@ def _total(job: Job, conductor: Conductor) -> int:
     if job.settings.searcher != "optuna":
         return len(conductor.runs)
     return (job.settings.num_samples or 1) * len(job.space.seeds) * (2 if job.space.baselines else 1)
-
-
-def _close(storage: Storage, name: str, spec: RunSpec, report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The result of a run whose trial has ended: what its last attempt wrote, or else what became of it."""
-    folder = RunFolder(storage, name)
-    found = folder.result()
-    if found is not None and found["status"] == "finished":
-        return found
-    if found is not None and found["status"] == "failed" and found["attempts"] == folder.attempts():
-        return found
-    if report.get("status") == "lost" and report.get("error"):  # fenced: the run is another driver's now
-        return {"status": "lost"}
-    history, facts = _newest(folder)
-    endings = {
-        "lost": results.Ending("lost", report.get("cause") or f"its worker died {folder.attempts()} times"),
-        "failed": results.Ending("failed", report.get("error", ""), "exception"),
-        "finished": results.Ending("lost", f"its result is not in {storage.shown()}: do all nodes share that folder?"),
-    }
-    ending = endings.get(report.get("status", ""), results.Ending("stopped"))
-    circumstances = {"attempts": folder.attempts(), **facts}
-    result = results.result(name, spec, ending, history, circumstances)
-    folder.fence()  # a worker that still lives writes no more
-    folder.finish(result, None)
-    return result
-
-
-def _newest(folder: RunFolder) -> tuple[list[Row], dict[str, Any]]:
-    for content in folder.checkpoints():
-        with contextlib.suppress(ValueError):
-            _, history, facts = checkpoint.decode(content)
-            return history, facts
-    return [], {}
 
 
 def _require_kept(job: Job, conductor: Conductor) -> None:

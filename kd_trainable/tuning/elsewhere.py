@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -45,29 +46,35 @@ def compute(function: Callable[..., Any], *arguments: Any, settings: Settings, g
     if not settings.address:
         return function(*arguments, local_device(settings.gpus_per_trial), say)
     await_node(settings, gpus, say)
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    home = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(home, soft=True)
     mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
-    wanted = {"num_cpus": settings.cpus_per_trial, "num_gpus": gpus, "max_retries": settings.retries}
+    wanted: dict[str, Any] = {"num_cpus": settings.cpus_per_trial, "num_gpus": gpus, "max_retries": settings.retries}
+    if "://" not in str(settings.storage):  # what it writes lies on this machine's disk
+        wanted["scheduling_strategy"] = NodeAffinitySchedulingStrategy(home, soft=False)
     path = [os.path.abspath(folder) for folder in sys.path]
     task = ray.remote(_there).options(**wanted).remote(function, mailbox, path, gpus, *arguments)
     try:
         return _heard(task, mailbox, say)
     finally:
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.cancel(task, force=True)  # of a session that goes on after a Ctrl-C
         ray.kill(mailbox)
 
 
 def _there(function: Callable[..., Any], mailbox: Any, path: Sequence[str], gpus: float, *arguments: Any) -> Any:
     sys.path += [folder for folder in path if folder not in sys.path]
     device = "cuda" if gpus else "cpu"
-    return function(*arguments, device, lambda line: ray.get(mailbox.add.remote(line)))
+    return function(*arguments, device, lambda line: mailbox.add.remote(line))
 
 
 def _heard(task: Any, mailbox: Any, say: Say) -> Any:
     ready: list[Any] = []
     while not ready:
         ready, _ = ray.wait([task], timeout=HEAR_S)
-        for line in ray.get(mailbox.take.remote()):
-            say(line)
+        with contextlib.suppress(ray.exceptions.RayError):  # words that are lost with their node
+            for line in ray.get(mailbox.take.remote()):
+                say(line)
     try:
         return ray.get(task)
     except ray.exceptions.RayTaskError as error:

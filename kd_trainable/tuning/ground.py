@@ -78,6 +78,14 @@ def sole_driver(storage: Storage) -> Iterator[LocalLease | RemoteLease]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise InputError(f"storage: {storage.root} is in use by another sweep; wait for it, or stop it") from None
+        except OSError as error:  # Lustre mounted without flock, NFSv3 without lockd
+            raise InputError(
+                f"storage: {storage.root} is on a file system without locks ({error.strerror}); have it mounted with "
+                "them, or name another folder"
+            ) from None
+        for folder in ("teachers", "logits", "sweeps"):  # runs are swept when they are claimed
+            for name in storage.names(folder):
+                storage.sweep_up(f"{folder}/{name}")
         yield LocalLease()

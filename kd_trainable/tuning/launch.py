@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+import ray
+
 from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
 from kd_trainable.spec import RunSpec
@@ -19,38 +22,41 @@ from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.standing import Standing, needs_teacher
 from kd_trainable.tuning.store import RunFolder
 from kd_trainable.tuning.study import copy_of_study, journal_path, open_study
-from kd_trainable.tuning.sweep import Beside, Say, make_conductor, say_plan
+from kd_trainable.tuning.sweep import Beside, Finish, Say, make_conductor, say_plan
 from kd_trainable.tuning.teach import verified_teacher
 from kd_trainable.tuning.temporary import own_folder
 
 
 def run_missing(
-    name: str, space: Space, settings: Settings, standing: Standing, beside: Beside, say: Say
-) -> tuple[dict[str, RunSpec], str | None]:
-    """The sweep's runs, all ended, and the identity of the teacher that they had."""
+    name: str, space: Space, settings: Settings, standing: Standing, beside: Beside, say: Say, finish: Finish
+) -> pd.DataFrame:
+    """The sweep's runs, all ended: what ``finish`` makes of them while the results folder is still ours."""
     recipe = teacher_recipe(space, settings) if needs_teacher(space) and standing.card is None else None
     require_room(standing.storage)
     with connected(settings):
         # all that can be refused is, before anything is written and before a teacher is trained
         gpus = gpus_per_trial(settings)
-        if settings.address:
+        if ray.is_initialized():
             require_shared(standing.storage)
         check_networks(space, recipe, standing.known)
         fetch_weights(space, recipe)
         data = load(space.base.dataset, settings.data_dir)
         verified: list[str] = []
-        found = _verified(standing, None, data, settings, gpus, verified.append) if standing.teacher else None
+        given = standing.teacher
+        found = None
+        if given and not settings.address:  # on a cluster a node may have to come first, and the folder be ours
+            found = _verified(standing, None, data, settings, gpus, verified.append)
         with sole_driver(standing.storage) as lease:
             say_plan(space, settings, standing, say)
             for line in verified:
                 say(line)
             if needs_teacher(space) and found is None:
-                found = _verified(standing, recipe, data, settings, gpus, say)
+                found = _verified(standing, None if given else recipe, data, settings, gpus, say)
             names = Names(standing.names.data, found.card.identity if found else "")
             if found is not None:
                 _check_kept(space, standing, names, found, data, settings, gpus, say)
-            job = Job(name, space, settings, standing.storage, names, data, found, say, lease.require_held)
-            return _run_job(job, beside), names.teacher
+            job = Job(name, space, settings, standing.storage, names, data, found, gpus, say, lease.require_held)
+            return finish(_run_job(job, beside), names.teacher)
 
 
 def _verified(
@@ -82,7 +88,7 @@ def _run_job(job: Job, beside: Beside) -> dict[str, RunSpec]:
     if job.settings.rerun:
         forget(job)
     beside.about.begin(job.space, job.settings, None if job.teacher is None else job.teacher.card)
-    with open_study(job.storage, job.name) as (journal, keep), own_folder() as temporary:
+    with own_folder() as temporary, open_study(job.storage, job.name, temporary) as (journal, keep):
         with cluster(job.settings, temporary) as session:
             conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
             made = driver.run(job, conductor, beside.book, temporary / "tune")

@@ -50,7 +50,9 @@ class Live(Callback):
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         """An interrupted sweep leaves its tables as they stand, and no run in them that would seem to run."""
         if kind is not None:
-            self.write_tables("unfinished")
+            with contextlib.suppress(InputError):  # they are another driver's now
+                self.require_held()
+                self.write_tables("unfinished")
         for name in list(self.histories):
             self._end(name, {"status": "unfinished"})
 
@@ -84,8 +86,8 @@ class Live(Callback):
     def write_tables(self, status: str) -> None:
         """The tables as things stand; runs under way have this status. Where they cannot be written, another time."""
         began = time.monotonic()
-        found = {name: self._row(name, status) for name in self.conductor.runs}
         with contextlib.suppress(OSError, pa.ArrowException, InputError):  # the runs' own writing will tell of it
+            found = {name: self._row(name, status) for name in self.conductor.runs}
             results.write_tables(self.name, self.storage, self.conductor.runs, found, self.teacher)
         ended = time.monotonic()
         self.due = ended + max(TABLES_S, (ended - began) / TABLES_SHARE)

@@ -35,7 +35,7 @@ def gpus_per_trial(settings: Settings) -> float:
     Before there is a cluster: where this machine cannot, which is what a cluster of its own would have.
     """
     nodes = present()
-    coming = announced() if ray.is_initialized() else []
+    coming = announced() if settings.address else []
     unknown = ray.is_initialized() and not coming and not any(node.get("CPU", 0) for node in nodes)
     wanted = settings.gpus_per_trial
     if wanted is None and unknown:
@@ -51,11 +51,11 @@ def gpus_per_trial(settings: Settings) -> float:
 
 def _require_capacity(settings: Settings, gpus: float, nodes: list[Resources]) -> None:
     most_gpus, most_cpus = (max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("GPU", "CPU"))
-    cpus = settings.cpus_per_trial
+    cpus, up = settings.cpus_per_trial, " (are all nodes up? see: ray status)" if settings.address else ""
     if gpus > most_gpus:
-        raise InputError(f"gpus_per_trial: {gpus:g} is not allowed; {most_gpus:g} GPUs are there on a node")
+        raise InputError(f"gpus_per_trial: {gpus:g} is not allowed; {most_gpus:g} GPUs are there on a node{up}")
     if cpus > most_cpus:
-        raise InputError(f"cpus_per_trial: {cpus} is not allowed; {most_cpus:g} CPUs are there on a node")
+        raise InputError(f"cpus_per_trial: {cpus} is not allowed; {most_cpus:g} CPUs are there on a node{up}")
     if not any(_holds(node, cpus, gpus) for node in nodes):
         raise InputError(f"gpus_per_trial: {gpus:g} is not allowed; no node has them and {cpus} CPUs too")
 
@@ -72,7 +72,8 @@ def announced() -> list[Resources]:
     config = state.get_cluster_config()  # reported by some autoscalers; the cluster launcher leaves its file instead
     reported = config.node_group_configs if config is not None else ()
     groups: list[Resources] = [dict(group.resources) for group in reported if group.max_count]
-    return groups or [kind.get("resources", {}) for kind in _bootstrapped() if kind.get("max_workers", 1)]
+    kinds = [kind.get("resources") for kind in _bootstrapped() if kind.get("max_workers", 1)]
+    return groups or [kind for kind in kinds if kind]  # machines of one's own have none written down
 
 
 def _bootstrapped() -> list[dict[str, Any]]:

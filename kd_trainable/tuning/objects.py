@@ -62,7 +62,7 @@ def opened(uri: str) -> tuple[Files, str]:
         allowed = "a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
         raise InputError(f"storage: {shown!r}: no such scheme, {scheme}{nearest(scheme, SCHEMES)}; must be {allowed}")
     if scheme == "gs" and "retry_limit_seconds" not in uri:  # else it tries for 15 minutes
-        uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds={SILENT_S}"
+        uri += f"{'&' if '?' in uri else '?'}retry_limit_seconds={SILENT_S / 4}"
     try:
         files, path = _made(uri)
     except (pa.ArrowException, OSError, ValueError) as error:

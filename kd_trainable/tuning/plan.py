@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kd_trainable.rules import refuse, require_room_for_cutout, training_images
 from kd_trainable.spec import RunSpec, require_field, spec_id
 from kd_trainable.tuning.settings import Settings
+from kd_trainable.tuning.sound import is_name
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.vocabulary import DatasetEntry, InputError, require_known
@@ -55,7 +55,7 @@ class Passes:
 
 def require_name(name: str) -> None:
     """Raises InputError unless ``name`` can be the name of a sweep's folder."""
-    if not re.fullmatch(r"\w[\w.+-]*", name):
+    if not is_name(name):
         raise refuse("name", repr(name), "a folder's name of letters, digits and . _ + -")
 
 

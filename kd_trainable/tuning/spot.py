@@ -86,7 +86,7 @@ def drain(address: str, deadline: float, every: float, say: Callable[[str], None
 def _drain(address: str, deadline: float) -> list[str]:
     """What ``ray drain-node`` does, for each of the cluster's nodes whose raylet is a process of this machine."""
     from ray._private import services
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
     found = services.canonicalize_bootstrap_address(address)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kd_trainable.interrupts import leaving_at_once
 from kd_trainable.models import MODELS
 from kd_trainable.shards import passes
 from kd_trainable.spec import RunSpec, spec_id
@@ -49,7 +50,8 @@ def stand(space: Space, settings: Settings, known: DatasetEntry | None = None) -
     storage = Storage(settings.storage)
     if not needs_teacher(space):
         return Standing(storage, Names(known.fingerprint, ""), known, None, None)
-    from kd_trainable.tuning import teachers
+    with leaving_at_once():
+        from kd_trainable.tuning import teachers
 
     if settings.teacher is not None:
         if settings.teacher_model is not None:

@@ -121,7 +121,7 @@ class Storage:
             content = self.read(path)
             try:
                 return None if content is None else json.loads(content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
         return None
 
@@ -180,11 +180,15 @@ class RunFolder:
         lease = {"attempt": self.attempts(), "token": self.token}
         self.storage.write_json(f"{self.folder}/lease.json", lease)
 
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a file of the run. Raises Fenced when a later attempt has the lease."""
+    def require_own(self) -> None:
+        """Raises Fenced when a later attempt has the lease."""
         lease = self.storage.read_json(f"{self.folder}/lease.json")
         if not isinstance(lease, dict) or lease.get("token") != self.token:
             raise Fenced(f"{self.folder}: another attempt has taken over")
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file of the run. Raises Fenced when a later attempt has the lease."""
+        self.require_own()
         self.storage.write(f"{self.folder}/{name}", content)
 
     def write_json(self, name: str, value: Any) -> None:

@@ -21,21 +21,24 @@ def journal_path(name: str) -> str:
 
 
 @contextlib.contextmanager
-def open_study(storage: Storage, name: str) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """The study's file, mended, and what keeps it in the storage after each step (nothing to do for a local one)."""
+def open_study(storage: Storage, name: str, temporary: Path | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """The study's file, mended, and what keeps it in the storage after each step (nothing to do for a local one).
+
+    ``temporary``: where a copy may lie, so that what a killed driver leaves of it is removed with the rest of its.
+    """
     if storage.local:
         journal = written_in_place(storage, journal_path(name))
         mend(journal)
         yield journal, lambda: None
         return
-    with copy_of_study(storage, name) as journal:
+    with copy_of_study(storage, name, temporary) as journal:
         yield journal, lambda: storage.write(journal_path(name), journal.read_bytes())
 
 
 @contextlib.contextmanager
-def copy_of_study(storage: Storage, name: str) -> Iterator[Path]:
+def copy_of_study(storage: Storage, name: str, temporary: Path | None = None) -> Iterator[Path]:
     """A copy of the study to look at: whatever is written to it is forgotten."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=temporary) as folder:
         journal, content = Path(folder) / "study.journal", storage.read(journal_path(name))
         if content is not None:
             journal.write_bytes(content)

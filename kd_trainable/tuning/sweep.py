@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from kd_trainable.interrupts import leaving_at_once
 from kd_trainable.spec import FIELDS, RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.about import FROM_PYTHON, About, Origin
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kd_trainable.tuning.conductor import Conductor
 
 Say = Callable[[str], None]
+Finish = Callable[[dict[str, RunSpec], str | None], pd.DataFrame]
+"""(runs that have all ended, the identity of their teacher) -> the sweep's table, written"""
 
 
 class Beside(NamedTuple):
@@ -94,17 +97,22 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
     space = with_teacher(space, standing, settings)
     storage = standing.storage
     with About(storage, name, origin) as about, Book(settings.loggers, storage, name, say) as book:
-        runs, teacher = _all_done(name, space, settings, standing), standing.names.teacher
-        if runs is None:
-            from kd_trainable.tuning.launch import run_missing
 
-            runs, teacher = run_missing(name, space, settings, standing, Beside(about, book), say)
-        else:
-            say(f"all {len(runs)} runs are done already; nothing to start")
-            about.keep(space, settings, standing.card)
-        found = {n: results.beside(teacher or "", result) for n, result in results_of(storage, runs).items()}
-        book.complete(found)
-        return results.write_tables(name, storage, runs, found, teacher or "")
+        def finish(runs: dict[str, RunSpec], teacher: str | None) -> pd.DataFrame:
+            ended = results_of(storage, runs).items()
+            found = {n: results.beside(teacher or "", result) for n, result in ended}
+            book.complete(found)
+            return results.write_tables(name, storage, runs, found, teacher or "")
+
+        runs = _all_done(name, space, settings, standing)
+        if runs is None:
+            with leaving_at_once():
+                from kd_trainable.tuning.launch import run_missing
+
+            return run_missing(name, space, settings, standing, Beside(about, book), say, finish)
+        say(f"all {len(runs)} runs are done already; nothing to start")
+        about.keep(space, settings, standing.card)
+        return finish(runs, standing.names.teacher)
 
 
 def _all_done(name: str, space: Space, settings: Settings, standing: Standing) -> dict[str, RunSpec] | None:
@@ -127,7 +135,8 @@ def make_conductor(
     keep: Callable[[], None] = lambda: None,
 ) -> Conductor:
     """The conductor of a sweep: what it has to hand out, and what of it is done. ``keep``: see study.open_study."""
-    from kd_trainable.tuning.driver import conductor_of
+    with leaving_at_once():
+        from kd_trainable.tuning.driver import conductor_of
 
     proposer = proposer_of(space, settings, names, journal)
     if settings.searcher == "optuna":

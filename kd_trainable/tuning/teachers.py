@@ -24,7 +24,7 @@ from kd_trainable.resolve import is_own
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning.resume import go_on
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Fenced, RunFolder, Storage
 from kd_trainable.vocabulary import DatasetEntry, InputError
 
 # Of accuracy, between the card and here: other devices and versions round differently.
@@ -114,7 +114,8 @@ def train(
 ) -> Card:
     """Trains the recipe, going on from where an interrupted training was, and keeps the teacher with its card.
 
-    Raises InputError, and leaves nothing, where the numbers end it: it would end so again.
+    ``note`` is given a line for each damaged checkpoint. Raises InputError, and leaves nothing, where numbers end it:
+    it would end so again; and where another driver has taken over.
     """
     prepare_process()
     inputs = make_inputs(
@@ -126,9 +127,12 @@ def train(
     go_on(run, folder, note)
     try:
         _train_to_end(run, folder, progress)
+        folder.require_own()
     except NumbersError as error:
         folder.forget()
         raise InputError(f"teacher: {recipe.student} with lr {recipe.lr:g}: {error}") from None
+    except Fenced:
+        raise InputError(f"teacher: its training in {storage.shown()} was taken over by another driver") from None
     card, files = teacher.encode(_card(run, data, data_fingerprint), teacher.arrays_of(run.student.state_dict()))
     for name, content in files.items():
         storage.write(f"teachers/{card.fingerprint}/{name}", content)

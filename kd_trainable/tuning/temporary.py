@@ -12,17 +12,21 @@ from pathlib import Path
 
 from ray._common.utils import get_default_system_temp_dir
 
-PREFIX = "kd-trainable-"
-LOCK = ".lock"
+PREFIX = "kd-"
+LOCK = ".kd-lock"
+# Linux takes 107 characters for a socket's path, of which Ray's own names in its folder need about so many
+LONGEST = 107 - len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.0") - len(f"/{PREFIX}12345678")
 
 
 @contextlib.contextmanager
 def own_folder() -> Iterator[Path]:
     """A folder that ends with the block, held by a lock that the kernel frees however the process ends.
 
-    In the folder in which Ray would put its own: a path of a socket in it must stay under 107 characters.
+    Where Ray would have its own; in /tmp where the path to that leaves no room for the names of sockets.
     """
     within = Path(get_default_system_temp_dir())
+    if len(str(within)) > LONGEST:
+        within = Path("/tmp")
     within.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(within)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=within))
@@ -31,6 +35,7 @@ def own_folder() -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _remove_abandoned(within)  # again: a dead driver's Ray wrote for some seconds after the first time
 
 
 @contextlib.contextmanager
@@ -48,4 +53,17 @@ def _remove_abandoned(within: Path) -> None:
                 continue
             with lock.open("r+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                _remove(lock)
+
+
+def _remove(lock: Path) -> None:
+    """The lock goes last: a dead driver's Ray may still write beside it, and then the next remover must find it."""
+    for path in lock.parent.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != lock:
+            path.unlink()
+    if [path for path in lock.parent.iterdir() if path != lock]:
+        return
+    lock.unlink()
+    lock.parent.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -35,6 +36,8 @@ class DistillationTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
         self.shared = shared["shared"]
+        for name, value in self.shared.credentials.items():
+            os.environ.setdefault(name, value)
         sys.path += [folder for folder in self.shared.path if folder not in sys.path]
         prepare_process(self.shared.threads)
         self.classroom = Classroom(self.shared)
@@ -61,6 +64,8 @@ class DistillationTrial(tune.Trainable):
                 self._end("finished")
         except Fenced as error:
             return self._report("lost", str(error))
+        except ray.exceptions.RayTaskError as error:  # an error of the broker's own
+            return self._fail(error.cause if isinstance(error.cause, Exception) else error)
         except ray.exceptions.RayError:  # the broker's or an object's node is gone: lost, and so tried again
             raise
         except Exception as error:  # recorded, and the trial ends: Tune's retries are for lost runs only

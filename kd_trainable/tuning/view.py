@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,9 +85,10 @@ class View(Callback):
             self.asked = [broker.counts.remote() for broker in self.brokers]
         ready, _ = ray.wait(self.asked, num_returns=len(self.asked), timeout=0) if self.asked else ([], [])
         if ready and len(ready) == len(self.asked):
-            counts = ray.get(ready)
-            self.passes = (sum(c[1] for c in counts), sum(c[2] for c in counts))
             self.asked = []
+            with contextlib.suppress(ray.exceptions.RayError):  # a broker that has died is told of by its runs
+                counts = ray.get(ready)
+                self.passes = (sum(c[1] for c in counts), sum(c[2] for c in counts))
 
     def _end(self, trial: Any, failed: bool) -> None:
         self.running.pop(trial.config["spec_id"], None)

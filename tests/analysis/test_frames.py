@@ -209,6 +209,6 @@ def test_an_object_store_gets_one_put_and_no_rename(folder: Path, monkeypatch: p
 
     store = Store()
     monkeypatch.setattr(frames, "located", lambda folder: (store, "bucket/sweep"))
-    monkeypatch.setattr(frames, "_put", put)
+    monkeypatch.setattr(frames, "put", put)
     frames.write("s3://bucket/sweep", "table.md", b"text")
     assert store.written == {"bucket/sweep/table.md": b"text"}

@@ -1,33 +1,29 @@
 """1,000 runs that train next to nothing, on 16 Ray nodes in one box, beside Ray Tune alone with as many empty trials.
 
 Both drivers are processes of their own on one cluster, one after the other. Each is then killed in the middle and
-begun again. ``python scale.py ours|alone|profile ...`` is what those processes run.
+begun again. ``python scale.py ours|alone ...`` is what those processes run.
 """
 
 from __future__ import annotations
 
-import cProfile
-import json
 import os
-import pstats
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from figures import Row, seconds
+from one_run import one_run
 
 FAULTS = Path(__file__).parents[1] / "faults"
 sys.path += [str(FAULTS), str(FAULTS.parent)]
 
-NODES, RUNS, PROFILED = 16, 1000, 100
-TARGET_SHARE = 0.10  # of the time a run takes, that is ours and neither Tune's nor training
+NODES, RUNS = 16, 1000
 MIDDLE = 0.4  # of the runs are done when a driver is killed
-PATIENCE_S = 3600.0
 
 
 def scale() -> list[Row]:
@@ -39,7 +35,7 @@ def scale() -> list[Row]:
         for node in nodes:
             node.wait()
         found = {what: _measured(what, Path(folder, what), cluster) for what in ("alone", "ours")}
-    return [*_rows(found), *_profile()]
+    return [*_rows(found), *one_run()]
 
 
 def _measured(what: str, folder: Path, cluster: Any) -> dict[str, float]:
@@ -98,19 +94,6 @@ def _rows(found: dict[str, dict[str, float]]) -> list[Row]:
             f"Tune alone: {alone['resumed_s']:.1f} s, {alone['resumed_done']:.0f}",
         ),
     ]
-
-
-def _profile() -> list[Row]:
-    """Where the time of one of our runs goes, in a process without Ray around it, by part."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "profile", folder, str(PROFILED)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    parts = json.loads(done.stdout.splitlines()[-1])
-    whole = parts.pop("step")
-    named = ", ".join(f"{name} {1e3 * s:.1f} ms" for name, s in sorted(parts.items(), key=lambda p: -p[1]))
-    return [Row(f"a run's own work in its worker, under a profiler ({named})", seconds(whole))]
 
 
 def ours(address: str, folder: str, runs: int) -> None:
@@ -182,63 +165,6 @@ def alone(address: str, folder: str, runs: int) -> None:
     tuner.fit()
 
 
-def profile(folder: str, runs: int) -> None:
-    """Prints the seconds of a run's parts, each with what it calls, from steps of trials without Tune."""
-    profiler = cProfile.Profile()
-    for trial in _trials(Path(folder), runs):
-        profiler.enable()
-        trial.step()
-        profiler.disable()
-    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    parts = {}
-    wanted = ("step", "claim", "step_epoch", "_set_beside_teacher", "latency", "finish", "go_on", "evaluate", "fsync")
-    for (file, _, name), (_, _, _, cumulative, _) in stats.items():
-        if name.strip("<>").split(".")[-1].rstrip(">") in wanted and ("kd_trainable" in file or "fsync" in name):
-            parts[name] = parts.get(name, 0.0) + cumulative / runs
-    print(json.dumps(parts))
-
-
-def _trials(folder: Path, runs: int) -> Iterator[Any]:
-    """One actor's trials, one after the other, without its actor."""
-    import ray
-    from overhead import FIELDS
-    from pixels import forty
-
-    from kd_trainable.spec import RunSpec, spec_id
-    from kd_trainable.tuning.cluster import cluster
-    from kd_trainable.tuning.settings import Settings
-    from kd_trainable.tuning.shared import Shared
-    from kd_trainable.tuning.store import Storage
-    from kd_trainable.tuning.temporary import own_folder
-    from kd_trainable.tuning.trainable import DistillationTrial
-
-    fixed = {name: FIELDS[name] for name in ("dataset", "student", "augment", "epochs", "batch_size")}
-    data = forty()
-    with own_folder() as own, cluster(Settings(), own):
-        shared = Shared(
-            storage=Storage(folder),
-            data=ray.put(data),
-            data_fingerprint=data.fingerprint(),
-            teacher=None,
-            card=None,
-            kept={},
-            threads=1,
-            gpus=0.0,
-            metric="validation_accuracy",
-            every_epoch=False,
-        )
-        trial = None
-        for seed in range(runs):
-            spec = RunSpec(**fixed, method="none", seed=seed)
-            config = {**spec.flat(), "spec_id": spec_id(spec, shared.data_fingerprint, "")}
-            if trial is None:
-                trial = DistillationTrial.__new__(DistillationTrial)
-                trial.setup(config, {"shared": shared})
-            else:
-                trial.reset_config(config)
-            yield trial
-
-
 def _told(where: Any, name: str) -> None:
     """Prints 'done' after each call of a method."""
     before: Callable[..., Any] = getattr(where, name)
@@ -252,7 +178,4 @@ def _told(where: Any, name: str) -> None:
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
-    if what == "profile":
-        profile(arguments[0], int(arguments[1]))
-    else:
-        {"ours": ours, "alone": alone}[what](arguments[0], arguments[1], int(arguments[2]))
+    {"ours": ours, "alone": alone}[what](arguments[0], arguments[1], int(arguments[2]))

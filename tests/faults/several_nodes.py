@@ -41,6 +41,7 @@ HEALTH = {
     "RAY_health_check_failure_threshold": "5",
 }
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "false"}
+PATIENT = {"RAY_raylet_start_wait_time_s": f"{PATIENCE_S:.0f}"}  # two cores start eight nodes slowly
 ASK = """
 import json, sys
 from ray._private.state import GlobalState
@@ -200,7 +201,7 @@ def several_nodes(
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), **QUIET, **HEALTH, **environment}
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), **QUIET, **PATIENT, **HEALTH, **environment}
     every = [(place.address, place.within) for place in places] or [(address, ()) for address in BOX]
     cluster = Cluster(folder, own, iter(every))
     try:

@@ -1,4 +1,4 @@
-"""A sweep on S3 while the store errs, stalls, hangs up or trickles for a while: it waits, and ends as if nothing was."""
+"""A sweep on S3 while the store errs, stalls or hangs up for a while: it waits, and ends as if nothing was."""
 
 from __future__ import annotations
 

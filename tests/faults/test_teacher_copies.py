@@ -16,11 +16,15 @@ from ledger import measure
 from namespaces import Place, namespaces
 from several_nodes import Cluster, Node, several_nodes
 
-NODES, SEEDS = 8, 17
+from kd_trainable import teacher
+
+NODES, SEEDS = 8, 18
+SLOW_S = 0.4  # a step, so that no run ends before every node has one
 MB = 1e6
+STORE = 700_000_000  # bytes
 # a method that compares features, so that every trial needs the teacher itself and not only its logits
 FLAGS = (
-    "--student digits_mlp --method pkt --taps embedding:4 --temperature 1 --epochs 1 --no-baselines"
+    "--student subject:student --method pkt --taps network.embedding:4 --temperature 1 --epochs 1 --no-baselines"
     f" --max-concurrent {NODES + 1}"
 ).split()  # fmt: skip
 
@@ -74,8 +78,8 @@ def watching(nodes: Sequence[Node], places: Sequence[Place]) -> Iterator[list[Wa
 def taught(cluster: Cluster, nodes: list[Node], places: list[Place], folder: Path, name: str) -> list[Watched]:
     """What was seen on each node in a sweep under the teacher ``big_teacher:NAME``."""
     big_teacher.keep(name, folder / name)
-    teacher = ["--teacher", str(folder / name), "--teacher-model", f"big_teacher:{name}"]
-    asked = [*FLAGS, "--seeds", *map(str, range(SEEDS)), *teacher]
+    teaches = ["--teacher", str(folder / name), "--teacher-model", f"big_teacher:{name}"]
+    asked = [*FLAGS, "--seeds", *map(str, range(SEEDS)), *teaches]
     with watching(nodes, places) as seen:
         process = cluster.begin(folder / f"results-{name}", *asked)
         assert good_end(process, cluster) == ()
@@ -84,26 +88,31 @@ def taught(cluster: Cluster, nodes: list[Node], places: list[Place], folder: Pat
 
 @pytest.mark.fault
 def test_one_copy_on_each_node(tmp_path: Path) -> None:
-    """One node has two processors, so two trials at a time: together they, too, have one copy."""
-    with namespaces(NODES + 1) as places, several_nodes(places, store=700_000_000) as cluster:
-        nodes = [cluster.add(2 if i == 0 else 1, wait=False, sleep=0.0, store=700_000_000) for i in range(NODES)]
+    """Beside a sweep under a teacher of next to nothing. The first node has two trials at a time, and one copy."""
+    with namespaces(NODES + 1) as places, several_nodes(places, store=STORE) as cluster:
+        nodes = [cluster.add(1 + (i == 0), wait=False, sleep=SLOW_S, store=STORE) for i in range(NODES)]
         for node in nodes:
             node.wait()
         without = taught(cluster, nodes, places[1:], tmp_path, "narrow")
-        size = big_teacher.keep("wide", tmp_path / "size")
         under = taught(cluster, nodes, places[1:], tmp_path, "wide")
-    rows = [
-        {
-            "node": str(i + 1),
-            "trials at once": str(len(b.private)),
-            "received, MB": f"{(b.received - a.received) / MB:.0f}",
-            "shared memory, MB": f"{(b.shared - a.shared) / MB:.0f}",
-            "private memory of a trial, MB": f"{max(b.private.values(), default=0) / MB:.0f}",
-            "and under a teacher of 0.1 MB": f"{max(a.private.values(), default=0) / MB:.0f}",
-        }
-        for i, (a, b) in enumerate(zip(without, under, strict=True))
-    ]
-    for row in rows:
-        print(row)
-    print(size)
-    measure(f"A teacher of {size / MB:.0f} MB on {NODES} nodes", rows)
+    size = sum(array.nbytes for array in teacher.load(tmp_path / "wide", "big_teacher:wide").arrays.values())
+    usual = max(private for watched in without for private in watched.private.values())
+    rows = [_row(i, *both) for i, both in enumerate(zip(without, under, strict=True), start=1)]
+    measure(f"A teacher of {size / MB:.0f} MB on {NODES} nodes, one copy on each", rows)
+    print(*rows, sep="\n")
+    assert [len(watched.private) for watched in under] == [2] + [1] * (NODES - 1)
+    for small, large in zip(without, under, strict=True):
+        assert 0.95 * size < large.received - small.received < 1.2 * size
+        assert 0.95 * size < large.shared - small.shared < 1.2 * size
+        assert max(large.private.values()) < usual + 0.5 * size
+
+
+def _row(number: int, small: Watched, large: Watched) -> dict[str, str]:
+    return {
+        "node": str(number),
+        "trials at a time": str(len(large.private)),
+        "more received than under a teacher of 0.1 MB, MB": f"{(large.received - small.received) / MB:.0f}",
+        "more shared memory, MB": f"{(large.shared - small.shared) / MB:.0f}",
+        "private memory of a trial, MB": f"{max(large.private.values(), default=0) / MB:.0f}",
+        "under the teacher of 0.1 MB": f"{max(small.private.values(), default=0) / MB:.0f}",
+    }

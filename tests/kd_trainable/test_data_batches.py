@@ -14,10 +14,11 @@ import pytest
 from torchvision.datasets import CIFAR100
 from toy_data import bytes_of, md5, one_line, same_arrays, serving
 
-from kd_trainable.data.batches import read_batch, read_pickle
+from kd_trainable.data.batches import read_batch
 from kd_trainable.data.cifar100 import cifar100
 from kd_trainable.data.imagenet32 import imagenet32
 from kd_trainable.data.load import load
+from kd_trainable.data.pickles import read_pickle
 from kd_trainable.vocabulary import InputError
 
 NAMES = [*(f"train_data_batch_{k}" for k in range(1, 11)), "val_data"]

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kd_trainable.data.batches import read_batch, read_pickle
+from kd_trainable.data.batches import read_batch
 from kd_trainable.data.idx import read_idx
+from kd_trainable.data.pickles import read_pickle
 from kd_trainable.data.pictures import read_pictures
 from kd_trainable.vocabulary import InputError
 

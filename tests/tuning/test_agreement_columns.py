@@ -77,6 +77,7 @@ def test_the_teacher_sees_the_test_images_once(swept: tuple[Path, pd.DataFrame])
     assert shards.decode(kept.read_bytes()).shape == (len(digits().test_images), 10)
 
 
+@pytest.mark.slow
 def test_live_teachers_alone_keep_it_too(tmp_path: Path, short_sweep: Sweep) -> None:
     said: list[str] = []
     runs = short_sweep(tmp_path, method="pkt", say=said.append)

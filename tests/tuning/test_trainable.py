@@ -11,7 +11,7 @@ from short_runs import SHORT, files, history
 
 from kd_trainable.data.digits import digits
 from kd_trainable.spec import RunSpec, spec_id
-from kd_trainable.tuning import driver
+from kd_trainable.tuning import endings
 from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.tuning.trainable import DistillationTrial
@@ -148,7 +148,7 @@ class TestClosing:
     """What the driver makes of a trial that has ended without a result."""
 
     def closed(self, shared: Shared, of: DistillationTrial, **report: Any) -> dict[str, Any]:
-        return dict(driver._close(shared.storage, of.spec_id, of.spec, report))
+        return dict(endings.close(shared.storage, of.spec_id, of.spec, report))
 
     def test_stopped_by_a_scheduler(self, shared: Shared) -> None:
         stopped = trial(shared)
@@ -195,3 +195,29 @@ def test_on_a_node_that_has_not_the_drivers_folder_it_fails_by_name(shared: Shar
     assert report["status"] == "failed"
     assert "is a folder of the driver's machine, and this run is on another; name" in report["error"]
     assert folder(shared, elsewhere).attempts() == 0
+
+
+def test_a_run_that_finishes_while_it_is_taken_for_dead_stays_finished(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a worker on a node that was cut off: it ends its run just before the driver takes the lease from it."""
+    worker = trial(shared)
+    worker.step()
+    before = RunFolder.fence
+
+    def last_moment(self: RunFolder) -> None:
+        assert to_the_end(worker)[-1][0] == "finished"
+        before(self)
+
+    monkeypatch.setattr(RunFolder, "fence", last_moment)
+    found = endings.close(shared.storage, worker.spec_id, worker.spec, {"status": "lost", "cause": "no heartbeat"})
+    assert (found["status"], folder(shared, worker).result()["status"]) == ("finished", "finished")
+
+
+def test_what_is_told_and_not_seen_is_written_over_by_nothing(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS may hide another node's file for a minute."""
+    monkeypatch.setattr(endings, "UNSEEN_S", 0.0)
+    worker = trial(shared)
+    told = endings.close(shared.storage, worker.spec_id, worker.spec, {"status": "finished"})
+    assert (told["status"], "do all nodes share that folder?" in told["error"]) == ("lost", True)
+    assert folder(shared, worker).result() is None
