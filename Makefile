@@ -3,7 +3,7 @@
 # make test-slow   the tests marked slow
 # make test-browser  the report in headless Chromium, which must be installed: apt-get install chromium
 # make test-faults  what goes wrong, made to happen; writes docs/reliability.md. As root, with openssh-server rsync
-#                  iproute2 faketime shellcheck from Debian
+#                  iproute2 shellcheck from Debian
 # make bench       ratios against the usual distillation loop, in one run
 # make lint        ruff and mypy
 # make notebooks   the notebooks of analysis/notebooks, run, as .ipynb to open in Jupyter or an editor

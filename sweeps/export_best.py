@@ -62,7 +62,7 @@ def parser() -> Parser:
 
 def choose(folders: list[str], student: str | None) -> pd.Series:
     """The winner of the sweeps. Raises InputError where there is none, and where there are several, naming them."""
-    found = [winners(frames.runs(folder)).assign(sweep=folder.rpartition("/")[2]) for folder in folders]
+    found = [winners(frames.runs(folder)).assign(sweep=name_of(folder)) for folder in folders]
     table = pd.concat(found, ignore_index=True).drop_duplicates("spec_id")
     if table.empty:
         raise InputError(

@@ -14,16 +14,16 @@ from typing import Any
 import ray
 from ray import tune
 from ray.tune.execution import class_cache
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kd_trainable import logits, teacher
 from kd_trainable.data.images import ImageData
 from kd_trainable.shards import TEST, passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
-from kd_trainable.tuning import endings, memory_kills
+from kd_trainable.tuning import deaths, endings
 from kd_trainable.tuning.cluster import environment
 from kd_trainable.tuning.conductor import Conductor
+from kd_trainable.tuning.elsewhere import Stored, beside_driver
 from kd_trainable.tuning.live import Live
 from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.nodes import await_node
@@ -88,6 +88,7 @@ def run(job: Job, conductor: Conductor, book: Book, scratch: Path) -> int:
     ``scratch``: a folder of this process for Tune's own files, from which nothing is ever read again.
     """
     settings, metric = job.settings, job.settings.metric(job.space)
+    conductor.close = _while_held(job, conductor.close)
     await_node(settings, job.gpus, job.say)
     shared = _share(job)
     total = _total(job, conductor)
@@ -99,7 +100,7 @@ def run(job: Job, conductor: Conductor, book: Book, scratch: Path) -> int:
             ending.callback(ray.kill, broker)  # with the shards it holds: a session may see many sweeps
         live = Live(job.name, job.storage, job.names.teacher or "", conductor, book, job.require_held)
         view = View(total, len(conductor.rows), epochs, metric, brokers)
-        with environment(TUNE_ENVIRONMENT), _credentials_unsaid(), memory_kills.count_as_deaths(), aside, live, view:
+        with environment(TUNE_ENVIRONMENT), _credentials_unsaid(), deaths.heard_right(), aside, live, view:
             _tuner(job, conductor, shared, [view, live], total, scratch).fit()
         _require_kept(job, conductor)
         _require_unchanged(job, shared)
@@ -127,11 +128,23 @@ def _tuner(
         run_config=tune.RunConfig(
             name=job.name,
             storage_path=str(scratch),  # no trial has a checkpoint of Tune's, so other nodes need not reach it
+            # else Tune saves each trial at its end, and on another node leaves the file in /tmp
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=settings.retries),
             callbacks=callbacks,
             verbose=0,
         ),
     )
+
+
+def _while_held(job: Job, close: Callable[..., Any]) -> Callable[..., Any]:
+    """Closes no run that may be a successor's by now."""
+
+    def closed(*arguments: Any) -> Any:
+        job.require_held()
+        return close(*arguments)
+
+    return closed
 
 
 @contextlib.contextmanager
@@ -152,7 +165,7 @@ def _share(job: Job) -> Shared:
         storage=job.storage,
         data=ray.put(job.data),
         data_fingerprint=job.names.data,
-        teacher=None if found is None else ray.put(found.arrays),
+        teacher=None if found is None else _reference(found),
         card=None if found is None else found.card,
         kept={} if found is None else {p: _keep(job, found, p) for p in pixels or [job.space.base.pixels]},
         threads=job.settings.cpus_per_trial,
@@ -165,12 +178,17 @@ def _share(job: Job) -> Shared:
     )
 
 
+def _reference(found: Teacher) -> ray.ObjectRef:
+    """Where its weights lie in the object store; they are put there now unless they are there already."""
+    return found.arrays.reference if isinstance(found.arrays, Stored) else ray.put(found.arrays)
+
+
 def _keep(job: Job, found: Teacher, pixels: Pixels) -> Kept:
     """Where the logits of one augmentation are kept, and the broker of its passes, and of one over the test images."""
     base, folder = job.space.base, kept_folder(job.space, job.names, found.card, pixels)
     learnt = pixels in job.space.kept_pixels()  # else all teachers run live, and what is kept is of the test images
     needed, table = passes(job.space.seeds, base.epochs, pixels, set(job.storage.names(folder)))
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # not on a spot node
+    here = beside_driver()  # not on a spot node
     lasting = {"num_cpus": 0, "max_restarts": 10, "max_task_retries": 10, "scheduling_strategy": here}
     broker = ray.remote(PassBroker).options(**lasting).remote(job.storage, folder, [TEST, *(needed if learnt else [])])
     return Kept(broker, folder, table)

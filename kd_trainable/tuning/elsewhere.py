@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -19,6 +21,35 @@ from kd_trainable.vocabulary import InputError
 
 Say = Callable[[str], None]
 HEAR_S = 0.5
+
+
+class Stored(Mapping[str, np.ndarray]):
+    """Arrays that lie in the object store once, whoever is given them: they travel as a reference to them."""
+
+    def __init__(self, reference: Any) -> None:
+        self.reference = reference
+
+    @classmethod
+    def put(cls, arrays: Mapping[str, np.ndarray]) -> Stored:
+        """Puts the arrays into the connected cluster's store."""
+        return cls(ray.put(dict(arrays)))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._views[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stored, (self.reference,)
+
+    @cached_property
+    def _views(self) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = ray.get(self.reference)
+        return found
 
 
 class Mailbox:
@@ -46,12 +77,10 @@ def compute(function: Callable[..., Any], *arguments: Any, settings: Settings, g
     if not settings.address:
         return function(*arguments, local_device(settings.gpus_per_trial), say)
     await_node(settings, gpus, say)
-    home = ray.get_runtime_context().get_node_id()
-    here = NodeAffinitySchedulingStrategy(home, soft=True)
-    mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
+    mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=beside_driver()).remote()
     wanted: dict[str, Any] = {"num_cpus": settings.cpus_per_trial, "num_gpus": gpus, "max_retries": settings.retries}
     if "://" not in str(settings.storage):  # what it writes lies on this machine's disk
-        wanted["scheduling_strategy"] = NodeAffinitySchedulingStrategy(home, soft=False)
+        wanted["scheduling_strategy"] = beside_driver()
     path = [os.path.abspath(folder) for folder in sys.path]
     task = ray.remote(_there).options(**wanted).remote(function, mailbox, path, gpus, *arguments)
     try:
@@ -60,6 +89,11 @@ def compute(function: Callable[..., Any], *arguments: Any, settings: Settings, g
         with contextlib.suppress(ray.exceptions.RayError):
             ray.cancel(task, force=True)  # of a session that goes on after a Ctrl-C
         ray.kill(mailbox)
+
+
+def beside_driver() -> NodeAffinitySchedulingStrategy:
+    """The driver's own node. With soft=True, who asks for no processor is put on any node: ray#25360."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _there(function: Callable[..., Any], mailbox: Any, path: Sequence[str], gpus: float, *arguments: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import ray
 
@@ -9,11 +11,11 @@ from kd_trainable.data.images import ImageData
 from kd_trainable.data.load import load
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Teacher
-from kd_trainable.tuning import driver
+from kd_trainable.tuning import driver, teachers
 from kd_trainable.tuning.checks import check_kept, check_networks, fetch_weights
 from kd_trainable.tuning.cluster import cluster, connected
 from kd_trainable.tuning.driver import Job
-from kd_trainable.tuning.elsewhere import compute
+from kd_trainable.tuning.elsewhere import Stored, compute
 from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.nodes import gpus_per_trial, require_shared
 from kd_trainable.tuning.plan import Names, teacher_recipe
@@ -23,7 +25,7 @@ from kd_trainable.tuning.standing import Standing, needs_teacher
 from kd_trainable.tuning.store import RunFolder
 from kd_trainable.tuning.study import copy_of_study, journal_path, open_study
 from kd_trainable.tuning.sweep import Beside, Finish, Say, make_conductor, say_plan
-from kd_trainable.tuning.teach import verified_teacher
+from kd_trainable.tuning.teach import train_with_bar, verified_teacher
 from kd_trainable.tuning.temporary import own_folder
 
 
@@ -62,8 +64,23 @@ def run_missing(
 def _verified(
     standing: Standing, recipe: RunSpec | None, data: ImageData, settings: Settings, gpus: float, say: Say
 ) -> Teacher:
+    if settings.address:
+        standing = _stored(standing, recipe, data, settings, gpus, say)
     found: Teacher = compute(verified_teacher, standing, recipe, data, settings=settings, gpus=gpus, say=say)
     return found
+
+
+def _stored(
+    standing: Standing, recipe: RunSpec | None, data: ImageData, settings: Settings, gpus: float, say: Say
+) -> Standing:
+    """With the teacher, trained if need be, in the object store: there once for the tasks on it and for all trials."""
+    card = standing.card
+    if standing.teacher is None and card is None:
+        trained = (recipe, data, standing.names.data, standing.storage)
+        card = compute(train_with_bar, *trained, settings=settings, gpus=gpus, say=say)
+    assert card is not None
+    found = standing.teacher or teachers.load_kept(standing.storage, card)
+    return replace(standing, card=found.card, teacher=Teacher(found.card, Stored.put(found.arrays)))
 
 
 def _check_kept(

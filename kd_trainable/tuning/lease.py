@@ -79,6 +79,8 @@ class RemoteLease:
         while not self.ended.wait(BEAT_S):
             with contextlib.suppress(*FAILURES):  # then the next beat, or the driver's own writing, will tell of it
                 found = self._read()
+                if self.ended.is_set():  # the read stalled past our end: the lease is gone, and not ours to renew
+                    return
                 if found is None or self._mine(found):
                     self._write(patience_s=0.0)
                 elif "token" in _parsed(found):

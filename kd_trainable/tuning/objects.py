@@ -45,7 +45,7 @@ REQUEST_S = 60.0  # for a request as a whole, beside its bytes
 SLOWEST = 100_000  # bytes a second, at least
 PAUSES_S = (0.2, 10.0)  # the first pause between two attempts, and the longest; doubled in between
 TOLD_AFTER_S = 3.0  # what passes sooner is no news
-SCHEMES = ("file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "mock")
+SCHEMES = ("file", "s3", "gs", "gcs", "mock")  # mock: of pyarrow, in memory, for tests
 PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|THROTTLING|REQUEST_TIMEOUT|REQUEST_EXPIRED"
     r"|NO_SUCH_UPLOAD|HTTP status (5\d\d|429|408)|curlCode|Retry policy exhausted|UNAVAILABLE|did not end in"
@@ -95,6 +95,7 @@ class Requests:
     def __init__(self, files: Files, shown: str) -> None:
         self.files, self.shown, self.tells = files, shown, True
         self.late: list[tuple[str, threading.Thread]] = []  # changes given up, which may still arrive
+        self.lock = threading.Lock()
         self.told_at = -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
@@ -114,7 +115,7 @@ class Requests:
         Raises FileNotFoundError, what the store refuses, and what it still answers when patience is at its end.
         """
         began, pause = time.monotonic(), PAUSES_S[0]
-        self._await_late(changes)
+        self._await_late(changes, patience() if patience_s is None else patience_s)
         while True:
             try:
                 answer = self._once(request, changes, REQUEST_S + size / SLOWEST)
@@ -130,18 +131,25 @@ class Requests:
                 return answer
 
     def _once(self, request: Callable[[Files], T], changes: str, seconds: float) -> T:
-        given_up = (lambda thread: self.late.append((changes, thread))) if changes else lambda thread: None
-        return _bounded(lambda: request(self.files), seconds, given_up)
+        def given_up(thread: threading.Thread) -> None:
+            with self.lock:
+                self.late.append((changes, thread))
 
-    def _await_late(self, path: str) -> None:
+        return _bounded(lambda: request(self.files), seconds, given_up if changes else lambda thread: None)
+
+    def _await_late(self, path: str, seconds: float) -> None:
         """A change that was given up may yet arrive, and must not undo a later one: so the later one waits for it."""
-        until = time.monotonic() + patience()
-        for changed, thread in self.late if path else []:
-            if _touch(changed, path):
-                thread.join(max(0.0, until - time.monotonic()))
-        self.late = [(changed, thread) for changed, thread in self.late if thread.is_alive()]
-        if any(_touch(changed, path) for changed, _ in self.late if path):
-            raise OSError(f"an earlier request to change {path} has not ended for {duration(patience())}")
+        if not path:
+            return
+        until = time.monotonic() + seconds
+        with self.lock:
+            before = [thread for changed, thread in self.late if _touch(changed, path)]
+        for thread in before:
+            thread.join(max(0.0, until - time.monotonic()))
+        with self.lock:  # the lease is renewed in a thread of its own
+            self.late = [(changed, thread) for changed, thread in self.late if thread.is_alive()]
+        if any(thread.is_alive() for thread in before):
+            raise OSError(f"an earlier request to change {path} has not ended for {duration(seconds)}")
 
     def _patience(self, error: Exception, asked: float | None) -> float:
         stranger = self.shown not in _met and UNMET.search(str(error))

@@ -17,6 +17,7 @@ import ray
 from kd_trainable import shards
 from kd_trainable.shards import Shard
 from kd_trainable.tuning.store import Storage
+from kd_trainable.vocabulary import InputError
 
 LOOK_AHEAD = 16  # passes beyond the wanted ones that may be handed to a waiting trial
 SILENCE_S = 90.0  # a holder that has not beaten for so long is taken for dead
@@ -104,8 +105,11 @@ def fetch(
     compute: Callable[[Shard, Callable[[], None]], np.ndarray],
     store: Callable[[Shard, np.ndarray], None],
 ) -> tuple[dict[Shard, np.ndarray], float]:
-    """The wanted shards, computing passes while others are missing; and the seconds spent on computing."""
-    spent = 0.0
+    """The wanted shards, computing passes while others are missing; and the seconds spent on computing.
+
+    Raises InputError where the broker, on the driver's node, does not find what was stored here.
+    """
+    spent, made = 0.0, set[Shard]()
     while True:
         answer, what = ray.get(broker.ask.remote(holder, list(wanted)))
         if answer == "ready":
@@ -113,6 +117,10 @@ def fetch(
         if answer == "wait":
             time.sleep(POLL_S)
             continue
+        if what in made:
+            broker.drop.remote(holder)
+            raise InputError(f"storage: {what.file} was written here and the driver misses it: is the folder shared?")
+        made.add(what)
         began = time.perf_counter()
         try:
             store(what, compute(what, _beats(broker, holder)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +15,7 @@ import sweeping
 from ledger import Outcome, Snapshot, record
 from object_store import Proxy, faulty, fresh_bucket, object_store
 
+from analysis.places import below
 from kd_trainable.tuning.store import Storage
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
@@ -74,13 +78,21 @@ def test_a_store_in_trouble(fault: str, bucket: str, undisturbed: Path) -> None:
     assert set(sweeping.table(bucket)["attempts"]) == {1}  # who waited was not taken for dead
 
 
-def test_the_same_command_again_runs_nothing(bucket: str) -> None:
-    flags = ["--temperature", "1", "--seeds", "0", "--no-baselines", "--epochs", "2"]
+def test_the_same_command_again_runs_nothing_and_all_is_read_from_there(bucket: str) -> None:
+    flags = ["--temperature", "1", "--seeds", "0", "--epochs", "2", "--student", "digits_mlp"]
     sweeping.complete(bucket, *flags)
     earlier = Snapshot.of(bucket)
     again = sweeping.complete(bucket, *flags)
     assert "nothing to start" in again.stderr
     assert Snapshot.of(bucket) == earlier
+    folder, storage = below(bucket, "sweeps", sweeping.NAME), Storage(bucket)
+    for command in (["-m", "analysis.report", folder], ["sweeps/export_best.py", folder]):
+        ended = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=sweeping.ROOT)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+    assert {"report.html", "table.md", "heatmap.png"} <= {*storage.names(f"sweeps/{sweeping.NAME}")}
+    (exported,) = storage.names("exports")
+    assert re.fullmatch(rf"{sweeping.NAME}-\w{{8}}", exported)
+    assert {"model.safetensors", "card.json"} <= {*storage.names(f"exports/{exported}")}
 
 
 def test_a_large_folder_is_listed_whole(bucket: str) -> None:

@@ -12,7 +12,7 @@ import subject
 import sweeping
 from ledger import Outcome, Snapshot, record
 
-ROOM = 3 * 2**30  # bytes above what is in use now: others use the machine too, and their share moves
+ROOM = 2 * 2**30  # bytes above what is in use now: others use the machine too, and their share moves
 
 
 def suffered(tmp_path: Path, accident: str, *flags: str, **system: str) -> tuple[Path, str]:
@@ -21,7 +21,6 @@ def suffered(tmp_path: Path, accident: str, *flags: str, **system: str) -> tuple
     marker.touch()
     env = {subject.ACCIDENT: accident, subject.MARKER: str(marker), **system}
     said = sweeping.finish(sweeping.start(results, *flags, env=env, sleep=0.002))
-    assert not marker.exists()
     assert (said.returncode, "Traceback" in said.stderr) == (1, False), said.stderr
     return results, said.stderr
 

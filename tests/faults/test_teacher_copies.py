@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from several_nodes import Cluster, Node, several_nodes
 
 from kd_trainable import teacher
 
-NODES, SEEDS = 8, 18
-SLOW_S = 0.4  # a step, so that no run ends before every node has one
+NODES = 8
+SLOW_S = 1.5  # a step, so that no run ends before every node has one
 MB = 1e6
 STORE = 700_000_000  # bytes
 # a method that compares features, so that every trial needs the teacher itself and not only its logits
@@ -31,17 +32,22 @@ FLAGS = (
 
 @dataclass
 class Watched:
-    """The most that was seen on a node: private bytes of each trial's process, and shared memory that lies there."""
+    """Of a node: the most private bytes of each trial's process, shared memory that lay there each time, bytes come."""
 
     private: dict[psutil.Process, int] = field(default_factory=dict)
-    shared: int = 0
+    lay: list[int] = field(default_factory=list)
     received: int = 0
+
+    @property
+    def shared(self) -> float:
+        """While something lay there; pages that come just as they are counted count twice, now and then."""
+        return statistics.median(lay for lay in self.lay if lay >= max(self.lay) / 2)
 
     def look(self, node: Node) -> None:
         for trial in node.trials():
             self.private[trial] = max(self.private.get(trial, 0), memory(trial, "Private_Clean", "Private_Dirty"))
         # of the pages that several processes have, each counts its part: together it is what lies there once
-        self.shared = max(self.shared, sum(memory(process, "Pss_Shmem") for process in node.processes()))
+        self.lay.append(sum(memory(process, "Pss_Shmem") for process in node.processes()))
 
 
 def memory(process: psutil.Process, *kinds: str) -> int:
@@ -79,7 +85,7 @@ def taught(cluster: Cluster, nodes: list[Node], places: list[Place], folder: Pat
     """What was seen on each node in a sweep under the teacher ``big_teacher:NAME``."""
     big_teacher.keep(name, folder / name)
     teaches = ["--teacher", str(folder / name), "--teacher-model", f"big_teacher:{name}"]
-    asked = [*FLAGS, "--seeds", *map(str, range(SEEDS)), *teaches]
+    asked = [*FLAGS, "--seeds", *map(str, range(NODES + 1)), *teaches]
     with watching(nodes, places) as seen:
         process = cluster.begin(folder / f"results-{name}", *asked)
         assert good_end(process, cluster) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from kd_trainable.shards import Shard
 from kd_trainable.tuning import passes
 from kd_trainable.tuning.passes import LOOK_AHEAD, SILENCE_S, PassBroker
 from kd_trainable.tuning.store import Storage
-from kd_trainable.vocabulary import Pixels
+from kd_trainable.vocabulary import InputError, Pixels
 
 FOLDER = "logits/x"
 NEEDED = shards.passes([0, 1], 3, Pixels("crop4+flip"))[0]
@@ -138,3 +139,31 @@ class TestHoldersThatDie:
         assert broker.ask("b", NEEDED[:1])[0] == "wait"
         monkeypatch.setattr(passes.time, "monotonic", lambda: now + SILENCE_S * 1.6)
         assert broker.ask("b", NEEDED[:1]) == ("compute", NEEDED[0])
+
+
+class TestFetching:
+    def test_what_the_driver_does_not_find_is_not_computed_for_ever(
+        self, broker: PassBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on a node that has another disk where the driver has the results folder."""
+        monkeypatch.setattr(passes.ray, "get", lambda value: value)
+        own, computed = Storage(str(tmp_path / "own disk")), []
+
+        def compute(shard: Shard, beat: Any) -> np.ndarray:
+            computed.append(shard)
+            return some_logits(shard)
+
+        with pytest.raises(InputError, match="was written here and the driver misses it: is the folder shared"):
+            passes.fetch(Remote(broker), "a", NEEDED[:1], compute, lambda shard, logits: store(own, shard))
+        assert computed == NEEDED[:1]
+        assert broker.held == {}
+
+
+class Remote:
+    """Calls an object's methods as if it were an actor."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=getattr(self.target, name))
