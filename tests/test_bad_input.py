@@ -130,7 +130,7 @@ VALUES = [
     ("--name a/b", "name: 'a/b' is not allowed; a folder's name"),
     ("--name ..", "name: '..' is not allowed; a folder's name"),
     ("--storage ''", "storage: '' is not allowed; must be a folder or a URI"),
-    ("--storage nosuch://bucket/x", "storage: 'nosuch://bucket/x' cannot be used"),
+    ("--storage nosuch://bucket/x", "storage: 'nosuch://bucket/x': no such scheme, nosuch"),
     ("--storage /proc/nosuch", "storage: /proc/nosuch cannot be written to"),
     ("--data-dir /nosuch/folder", "data_dir: no such folder: /nosuch/folder"),
     ("--teacher /nosuch/teacher.safetensors", "teacher: no such file: /nosuch/teacher.safetensors"),

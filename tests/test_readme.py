@@ -16,7 +16,7 @@ from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, describe
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 PLANLESS = ("sweeps/export_best.py", "sweeps/train_teacher.py")
-COMMANDS = sorted({found.strip() for found in re.findall(r"python (sweeps/\w+\.py[^`#\n]*)", README)})
+COMMANDS = sorted({found.strip() for found in re.findall(r"python (sweeps/\w+\.py[^`#\n']*)", README)})
 
 
 def test_readme_names_commands() -> None:
