@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kd_trainable.teacher import Card
 
 SWEEP_FORMAT = 1
+PATIENCE_S = 10.0  # with a store that errs, at the end: a Ctrl-C is not to be kept waiting
 PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas", "kd-trainable")
 
 
@@ -51,7 +52,7 @@ class About:
     def __exit__(self, *exception: object) -> None:
         if self.said is not None:
             with contextlib.suppress(OSError, pa.ArrowException, InputError):  # a full disk has been told of already
-                self._write(self.said | {"ended": now()})
+                self.storage.hurried(PATIENCE_S).write_json(self.path, self.said | {"ended": now()})
 
     def begin(self, space: Space, settings: Settings, card: Card | None) -> None:
         """The sweep begins to run what is missing."""

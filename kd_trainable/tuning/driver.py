@@ -28,7 +28,7 @@ from kd_trainable.tuning.live import Live
 from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.nodes import await_node
 from kd_trainable.tuning.passes import Kept, PassBroker
-from kd_trainable.tuning.plan import Names, counts_as_done
+from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, results_of
 from kd_trainable.tuning.schedulers import SCHEDULERS
 from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
@@ -72,8 +72,11 @@ class Job:
 def conductor_of(space: Space, settings: Settings, storage: Storage, names: Names, proposer: Proposer) -> Conductor:
     """A conductor over the run store: it knows what is done, and closes what ends."""
 
+    asked = grid_runs(space, names) if settings.searcher == "grid" else {}
+    known = results_of(storage, asked)
+
     def ended(name: str) -> Mapping[str, Any] | None:
-        found = RunFolder(storage, name).result()
+        found = known.get(name) if name in asked else RunFolder(storage, name).result()
         return found if counts_as_done(found, settings.scheduler) else None
 
     def close(name: str, spec: RunSpec, report: Mapping[str, Any]) -> Mapping[str, Any]:

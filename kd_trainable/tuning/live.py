@@ -18,6 +18,7 @@ from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.vocabulary import InputError
 
 TABLES_S = 30.0  # seconds between two writings of the tables, at least
+PATIENCE_S = 10.0  # with a store that errs or stalls: Tune waits meanwhile, and the tables can be made another time
 TABLES_SHARE = 0.01  # of the time may go into it
 
 Row = Mapping[str, Any]
@@ -38,7 +39,7 @@ class Live(Callback):
         book: Book,
         require_held: Callable[[], None] = lambda: None,
     ) -> None:
-        self.name, self.storage, self.teacher = name, storage, teacher
+        self.name, self.storage, self.teacher = name, storage.hurried(PATIENCE_S), teacher
         self.conductor, self.book, self.require_held = conductor, book, require_held
         self.histories: dict[str, list[Row]] = {}  # of runs under way
         self.due = 0.0

@@ -96,6 +96,7 @@ class Requests:
         self.files, self.shown, self.tells = files, shown, True
         self.late: list[tuple[str, threading.Thread]] = []  # changes given up, which may still arrive
         self.lock = threading.Lock()
+        self.most_s = math.inf  # of patience
         self.told_at = -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
@@ -106,6 +107,12 @@ class Requests:
         self.tells = False
         _met.update([self.shown] if state["met"] else [])
 
+    def hurried(self, most_s: float) -> Requests:
+        """The same store, with so many seconds of patience at most; what is under way is shared."""
+        same = Requests.__new__(Requests)
+        same.__dict__.update({**self.__dict__, "most_s": most_s})
+        return same
+
     def ask(
         self, request: Callable[[Files], T], changes: str = "", size: int = 0, patience_s: float | None = None
     ) -> T:
@@ -115,7 +122,7 @@ class Requests:
         Raises FileNotFoundError, what the store refuses, and what it still answers when patience is at its end.
         """
         began, pause = time.monotonic(), PAUSES_S[0]
-        self._await_late(changes, patience() if patience_s is None else patience_s)
+        self._await_late(changes, min(self.most_s, patience() if patience_s is None else patience_s))
         while True:
             try:
                 answer = self._once(request, changes, REQUEST_S + size / SLOWEST)
@@ -147,13 +154,13 @@ class Requests:
         for thread in before:
             thread.join(max(0.0, until - time.monotonic()))
         with self.lock:  # the lease is renewed in a thread of its own
-            self.late = [(changed, thread) for changed, thread in self.late if thread.is_alive()]
+            self.late[:] = [(changed, thread) for changed, thread in self.late if thread.is_alive()]
         if any(thread.is_alive() for thread in before):
             raise OSError(f"an earlier request to change {path} has not ended for {duration(seconds)}")
 
     def _patience(self, error: Exception, asked: float | None) -> float:
         stranger = self.shown not in _met and UNMET.search(str(error))
-        usual = patience() if asked is None else asked
+        usual = min(self.most_s, patience() if asked is None else asked)
         return min(usual, FIRST_S) if stranger else usual
 
     def _tell(self, error: Exception, waited: float) -> None:

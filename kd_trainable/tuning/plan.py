@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from kd_trainable.tuning.store import RunFolder, Storage
 from kd_trainable.vocabulary import DatasetEntry, InputError, require_known
 
 Result = Mapping[str, Any]
+AT_ONCE = 16  # requests to an object store
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,14 @@ def grid_runs(space: Space, names: Names) -> dict[str, RunSpec]:
 
 
 def results_of(storage: Storage, runs: Iterable[str]) -> dict[str, Result]:
-    """The results there are."""
-    found = {name: RunFolder(storage, name).result() for name in runs}
+    """The results there are. An object store, which answers late but many at a time, is asked for several at once."""
+    names = list(runs)
+
+    def read(name: str) -> Result | None:
+        return RunFolder(storage, name).result()
+
+    with ThreadPoolExecutor(1 if storage.local else AT_ONCE) as pool:
+        found = dict(zip(names, pool.map(read, names), strict=True))
     return {name: result for name, result in found.items() if result is not None}
 
 

@@ -9,6 +9,7 @@ logits/<folder>/           shards
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -61,6 +62,12 @@ class Storage:
     def shown(self, *parts: str) -> str:
         """The full path, for people."""
         return without_secrets(self.path(*parts))
+
+    def hurried(self, most_s: float) -> Storage:
+        """The same folder, asked for what can be done without: an object store is given so many seconds at most."""
+        same = copy.copy(self)
+        same.requests = self.requests.hurried(most_s)
+        return same
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes, or None where there is none."""

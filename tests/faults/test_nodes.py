@@ -52,7 +52,7 @@ def test_a_node_that_joins_late(undisturbed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.fault
 def test_a_driver_killed_beside_its_cluster(undisturbed: Path, tmp_path: Path) -> None:
-    """The same command at once, while Ray is still ending what the dead one had; in the end the cluster has no actor."""
+    """The same command at once, while Ray still ends what the dead one had; in the end the cluster has no actor."""
     results = with_teacher(undisturbed, tmp_path / "results")
     before = sweeping.traces(results)
     with several_nodes() as cluster:

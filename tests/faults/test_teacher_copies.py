@@ -105,7 +105,6 @@ def test_one_copy_on_each_node(tmp_path: Path) -> None:
     usual = max(private for watched in without for private in watched.private.values())
     rows = [_row(i, *both) for i, both in enumerate(zip(without, under, strict=True), start=1)]
     measure(f"A teacher of {size / MB:.0f} MB on {NODES} nodes, one copy on each", rows)
-    print(*rows, sep="\n")
     assert [len(watched.private) for watched in under] == [2] + [1] * (NODES - 1)
     for small, large in zip(without, under, strict=True):
         assert 0.95 * size < large.received - small.received < 1.2 * size

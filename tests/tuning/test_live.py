@@ -183,3 +183,29 @@ def test_loggers_hear_of_runs_from_begin_to_end(made: Live) -> None:
 
 def test_tune_can_pickle_it(made: Live) -> None:
     assert isinstance(pickle.loads(pickle.dumps(made)), Live)
+
+
+def test_a_store_that_errs_costs_the_tables_and_nothing_else(made: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run under way the lease is read, for its attempts: that may fail too."""
+
+    def errs(folder: RunFolder) -> None:
+        raise InputError("storage: s3://bucket/results cannot be read: SLOW_DOWN")
+
+    made.on_trial_start(0, [], trial("going"))
+    monkeypatch.setattr(RunFolder, "attempts", errs)
+    with pytest.raises(KeyboardInterrupt), made:  # and a Ctrl-C stays one
+        raise KeyboardInterrupt
+    assert made.conductor.rows["done"]["status"] == "finished"
+
+
+def test_tables_that_are_a_successors_by_now_are_left_alone(made: Live, tmp_path: Path) -> None:
+    def taken() -> None:
+        raise InputError(
+            "storage: s3://bucket/results was taken over by another driver (host b, pid 1); this one stops"
+        )
+
+    with pytest.raises(InputError, match="taken over"), made:
+        written = (tmp_path / "sweeps" / "s" / "runs.parquet").read_bytes()
+        made.require_held = taken
+        made.on_step_end(0, [])
+    assert (tmp_path / "sweeps" / "s" / "runs.parquet").read_bytes() == written
