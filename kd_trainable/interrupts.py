@@ -9,17 +9,18 @@ import contextlib
 import os
 import signal
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 INTERRUPTED = 130  # the exit status that shells give a program that Ctrl-C has ended
 
-DEAF_S = 20.0  # after a Ctrl-C, in which the program ends; should it not, the next one is heard again
+AGAIN_S = 0.3  # after which a Ctrl-C by which nothing ends is raised again
 
 _shown_by_others = sys.excepthook
-_heard_at = -DEAF_S
+_again: threading.Timer | None = None  # that raises it again; None where there was no Ctrl-C
 
 
 def say_stopped() -> None:
@@ -31,8 +32,11 @@ def say_stopped() -> None:
 
 @contextlib.contextmanager
 def heard_once() -> Iterator[None]:
-    """A Ctrl-C in the block raises KeyboardInterrupt; those soon after it do not break off what ends the program."""
-    global _heard_at
+    """A Ctrl-C in the block raises KeyboardInterrupt, once: later ones do not break off what then ends the program.
+
+    Where Python swallows it (in a callback of a fork, say), it is raised again, until the program ends.
+    """
+    global _again
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:  # begun in a shell's background: a Ctrl-C is meant for somebody else
         yield
@@ -42,13 +46,15 @@ def heard_once() -> Iterator[None]:
     except ValueError:  # not the main thread, which alone may set handlers
         yield
         return
-    _heard_at = -DEAF_S
+    _again, ignored, sys.unraisablehook = None, sys.unraisablehook, _say_no_swallowed
     try:
         yield
     finally:
-        heard = _heard_at > 0
+        sys.unraisablehook = ignored
         if signal.getsignal(signal.SIGINT) is _raise:
-            signal.signal(signal.SIGINT, signal.SIG_IGN if heard else before)
+            signal.signal(signal.SIGINT, signal.SIG_IGN if _again else before)
+        if _again:
+            _again.cancel()
 
 
 @contextlib.contextmanager
@@ -68,10 +74,26 @@ def leaving_at_once() -> Iterator[None]:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    global _heard_at
-    if time.monotonic() - _heard_at > DEAF_S:
-        _heard_at = time.monotonic()
-        raise KeyboardInterrupt
+    global _again
+    if _ending():
+        return
+    _again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+    _again.daemon = True
+    _again.start()
+    raise KeyboardInterrupt
+
+
+def _ending() -> bool:
+    """Whether a KeyboardInterrupt is being handled: in ``finally``, ``except`` or the end of a ``with``."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _say_no_swallowed(ignored: Any) -> None:
+    if not issubclass(ignored.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -56,6 +56,7 @@ ray=(ray start --block --num-cpus="$cpus" --num-gpus="${SLURM_GPUS_ON_NODE:-0}" 
     --temp-dir="$scratch" --log-style=record --log-color=false)
 
 steps=()
+: > "$log"
 on() { # NODE COMMAND...; srun no longer takes --cpus-per-task over from sbatch, and would give Ray one CPU (22.05)
     srun --overlap --nodes=1 --ntasks=1 --cpus-per-task="$cpus" --nodelist="$1" "${@:2}" >> "$log" 2>&1 &
     steps+=($!)
@@ -63,6 +64,10 @@ on() { # NODE COMMAND...; srun no longer takes --cpus-per-task over from sbatch,
 # shellcheck disable=SC2317  # the trap calls it
 end() {
     trap '' INT TERM
+    for _ in {1..60}; do # a Ray that is ended while it starts leaves processes behind
+        [ "$(grep -c 'Ray runtime started' "$log")" -lt "${#steps[@]}" ] && kill -0 "${steps[@]}" 2> /dev/null || break
+        sleep 1
+    done
     for step in "${steps[@]}"; do kill -TERM "$step" 2> /dev/null || true; done
     for step in "${steps[@]}"; do wait "$step" || true; done
     srun --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" --ntasks-per-node=1 rm -rf "$scratch" || true

@@ -14,6 +14,7 @@ from kd_trainable.teacher import Teacher
 from kd_trainable.tuning import driver, teachers
 from kd_trainable.tuning.checks import check_kept, check_networks, fetch_weights
 from kd_trainable.tuning.cluster import cluster, connected
+from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.driver import Job
 from kd_trainable.tuning.elsewhere import Stored, compute
 from kd_trainable.tuning.ground import require_room, sole_driver
@@ -58,7 +59,8 @@ def run_missing(
             if found is not None:
                 _check_kept(space, standing, names, found, data, settings, gpus, say)
             job = Job(name, space, settings, standing.storage, names, data, found, gpus, say, lease.require_held)
-            return finish(_run_job(job, beside), names.teacher)
+            conductor = _run_job(job, beside)
+            return finish(conductor.runs, names.teacher, conductor.rows)
 
 
 def _verified(
@@ -101,7 +103,7 @@ def _check_kept(
         compute(check_kept, storage, there, found, data, protocol, settings=settings, gpus=gpus, say=say)
 
 
-def _run_job(job: Job, beside: Beside) -> dict[str, RunSpec]:
+def _run_job(job: Job, beside: Beside) -> Conductor:
     if job.settings.rerun:
         forget(job)
     beside.about.begin(job.space, job.settings, None if job.teacher is None else job.teacher.card)
@@ -114,7 +116,7 @@ def _run_job(job: Job, beside: Beside) -> dict[str, RunSpec]:
             job.say(f"what failed has its traceback in the logs of its worker: {session.logs}")
         if job.teacher is not None:
             job.say(f"teacher passes made and kept: {made}")
-        return conductor.runs
+        return conductor
 
 
 def forget(job: Job) -> None:

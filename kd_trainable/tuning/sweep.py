@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from kd_trainable.tuning.conductor import Conductor
 
 Say = Callable[[str], None]
-Finish = Callable[[dict[str, RunSpec], str | None], pd.DataFrame]
-"""(runs that have all ended, the identity of their teacher) -> the sweep's table, written"""
+Finish = Callable[[dict[str, RunSpec], str | None, Mapping[str, Any]], pd.DataFrame]
+"""(runs that have all ended, the identity of their teacher, what was heard of them) -> the sweep's table, written"""
 
 
 class Beside(NamedTuple):
@@ -98,8 +98,9 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
     storage = standing.storage
     with About(storage, name, origin) as about, Book(settings.loggers, storage, name, say) as book:
 
-        def finish(runs: dict[str, RunSpec], teacher: str | None) -> pd.DataFrame:
-            ended = results_of(storage, runs).items()
+        def finish(runs: dict[str, RunSpec], teacher: str | None, heard: Mapping[str, Any]) -> pd.DataFrame:
+            unseen = {n: row for n, row in heard.items() if "spec" in row}  # told of, on a disk that is not this one
+            ended = {**unseen, **results_of(storage, runs)}.items()
             found = {n: results.beside(teacher or "", result) for n, result in ended}
             book.complete(found)
             return results.write_tables(name, storage, runs, found, teacher or "")
@@ -112,7 +113,7 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
             return run_missing(name, space, settings, standing, Beside(about, book), say, finish)
         say(f"all {len(runs)} runs are done already; nothing to start")
         about.keep(space, settings, standing.card)
-        return finish(runs, standing.names.teacher)
+        return finish(runs, standing.names.teacher, {})
 
 
 def _all_done(name: str, space: Space, settings: Settings, standing: Standing) -> dict[str, RunSpec] | None:

@@ -49,15 +49,24 @@ def _remove_abandoned(within: Path) -> None:
     """Removes folders of this user whose process is gone. One without a lock yet is being made just now."""
     for lock in within.glob(f"{PREFIX}*/{LOCK}"):
         with contextlib.suppress(OSError):  # held by a process that lives, or another remover was quicker
-            if lock.stat().st_uid != os.getuid():
+            if lock.stat().st_uid != os.getuid() or _written_to(lock.parent):
                 continue
             with lock.open("r+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove(lock)
 
 
+def _written_to(folder: Path) -> bool:
+    """Whether a process has a file in it open: a dead driver's Ray lives on for seconds, and would make it anew."""
+    for opened in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # gone by now, or another user's
+            if os.readlink(opened).startswith(f"{folder}/"):
+                return True
+    return False
+
+
 def _remove(lock: Path) -> None:
-    """The lock goes last: a dead driver's Ray may still write beside it, and then the next remover must find it."""
+    """The lock goes last: where something came while the rest went, the next remover must find it."""
     for path in lock.parent.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -25,9 +25,9 @@ def start_nodes(cluster: Cluster, *sleeps: float) -> list[Node]:
     return nodes
 
 
-def middle(results: Path, process: subprocess.Popen[str], node: Node) -> Snapshot:
-    """The results when some run has finished, another is under way, and the node holds a trial."""
-    sweeping.in_the_middle(results, process)
+def middle(results: Path, process: subprocess.Popen[str], node: Node, finished: int = 1) -> Snapshot:
+    """The results when so many runs have finished, another is under way, and the node holds a trial."""
+    sweeping.in_the_middle(results, process, finished)
     sweeping.wait_for(node.trials, process)
     return Snapshot.of(results)
 

@@ -15,6 +15,7 @@ import sweeping
 from ledger import Outcome, Snapshot, record
 
 Process = subprocess.Popen[str]
+SLEEP_S = 0.02  # a step: ten sweeps that are killed must not come to their end all the same
 
 
 def anywhere(results: Path, process: Process) -> None:
@@ -73,7 +74,7 @@ def test_killed_drivers(undisturbed: Path, tmp_path: Path) -> None:
     results, draw, vanishing = tmp_path / "results", random.Random(0), Vanishing()
     before, snapshots = sweeping.traces(results), []
     for reached, further in MOMENTS:
-        process = sweeping.start(results)
+        process = sweeping.start(results, sleep=SLEEP_S)
         reached(results, process)
         time.sleep(draw.uniform(0, further))
         assert process.poll() is None, process.communicate()

@@ -36,18 +36,19 @@ def test_a_node_that_joins_late(undisturbed: Path, tmp_path: Path) -> None:
     """A sweep that began on one node has its trials on the next one too, as soon as that has come."""
     results = with_teacher(undisturbed, tmp_path / "results")
     before = sweeping.traces(results)
+    sleep = 0.1  # a step: a trial of Tune's waits no longer for its own worker once another one is free
     with several_nodes() as cluster:
-        (first,) = start_nodes(cluster, SLOW_S)
+        (first,) = start_nodes(cluster, sleep)
         process = cluster.begin(results)
-        snapshot = middle(results, process, first)
+        snapshot = middle(results, process, first, finished=0)
         late = cluster.add(1, sleep=0.0)
         sweeping.wait_for(late.trials, process)
         left = good_end(process, cluster)
     left += sweeping.left_behind(before)
     later = assert_harmless("a node that joins late", snapshot, results, undisturbed, left)
     assert sum(later.attempts.values()) == sweeping.RUNS
-    steps = sweeping.EPOCHS * 21
-    assert sweeping.table(results)["train_seconds"].min() < steps * SLOW_S  # a run of the late node, as fast as it is
+    at_least = sleep * 21 * sweeping.EPOCHS  # seconds of a run on the first node
+    assert (sweeping.table(results)["train_seconds"] < at_least).sum() >= 2
 
 
 @pytest.mark.fault

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,14 @@ class Slurm:
         given = {**self.environment, "SLURM_JOB_ID": str(self.number), subject.SLEEP: str(sleep)}
         return self.here[0].start("bash", str(SCRIPT), *words, environment=given)
 
-    def left(self) -> tuple[str, ...]:
+    def left(self, patience: float = 30.0) -> tuple[str, ...]:
+        """What is still there after so many seconds; a raylet's agents end by themselves when they miss it."""
+        until = time.monotonic() + patience
+        while (found := self.there()) and time.monotonic() < until:
+            time.sleep(0.5)
+        return found
+
+    def there(self) -> tuple[str, ...]:
         """Processes on the nodes, shared memory, and files of Ray's."""
         found = []
         for machine in self.here:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from kd_trainable import interrupts
 from kd_trainable.interrupts import heard_once, leaving_at_once
 
 
@@ -41,12 +42,31 @@ def test_a_second_one_does_not_break_off_the_end() -> None:
     press()  # nor one that comes while Python itself ends
 
 
-def test_one_that_a_library_has_swallowed_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interrupts, "DEAF_S", 0.0)
-    with heard_once():
-        for _ in range(2):
-            with pytest.raises(KeyboardInterrupt):
-                press()
+def test_one_that_a_library_has_swallowed_comes_again() -> None:
+    def goes_on() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            press()
+        time.sleep(10)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), heard_once():
+        goes_on()
+    assert time.monotonic() - began < 5
+
+
+class Callback:
+    def __del__(self) -> None:
+        press()
+
+
+def test_nor_does_python_tell_where_it_was_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
+    def goes_on() -> None:
+        Callback()
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), heard_once():
+        goes_on()
+    assert capfd.readouterr().err == ""
 
 
 def test_without_one_the_handler_of_before_is_back() -> None:
