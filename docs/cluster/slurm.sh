@@ -65,7 +65,8 @@ on() { # NODE COMMAND...; srun no longer takes --cpus-per-task over from sbatch,
 end() {
     trap '' INT TERM
     for _ in {1..60}; do # a Ray that is ended while it starts leaves processes behind
-        [ "$(grep -c 'Ray runtime started' "$log")" -lt "${#steps[@]}" ] && kill -0 "${steps[@]}" 2> /dev/null || break
+        [ "$(grep -c 'Ray runtime started' "$log")" -lt "${#steps[@]}" ] || break
+        kill -0 "${steps[@]}" 2> /dev/null || break # all have ended
         sleep 1
     done
     for step in "${steps[@]}"; do kill -TERM "$step" 2> /dev/null || true; done

@@ -125,7 +125,10 @@ def _add_execution(parser: Parser) -> None:
     group.add_argument("--max-concurrent", metavar="N", help="runs at a time (default: as many as fit)")
     group.add_argument("--retries", metavar="N", help="for runs whose worker died (default: 3)")
     group.add_argument(
-        "--address", metavar="ADDR", help="a Ray cluster: auto on its head, or host:port (default: this machine)"
+        "--address",
+        metavar="ADDR",
+        help="a Ray cluster: auto on its head, or host:port (default: this machine); on Slurm: sbatch "
+        "docs/cluster/slurm.sh and this command; see docs/cluster.md",
     )
     group.add_argument(
         "--log",

@@ -111,6 +111,9 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
                 from kd_trainable.tuning.launch import run_missing
 
             return run_missing(name, space, settings, standing, Beside(about, book), say, finish)
+        from kd_trainable.tuning.temporary import remove_abandoned
+
+        remove_abandoned()  # of a driver that was killed when it had but its tables to write
         say(f"all {len(runs)} runs are done already; nothing to start")
         about.keep(space, settings, standing.card)
         return finish(runs, standing.names.teacher, {})

@@ -24,18 +24,22 @@ def own_folder() -> Iterator[Path]:
 
     Where Ray would have its own; in /tmp where the path to that leaves no room for the names of sockets.
     """
-    within = Path(get_default_system_temp_dir())
-    if len(str(within)) > LONGEST:
-        within = Path("/tmp")
+    within = _within()
     within.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(within)
+    remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=within))
     try:
         with _held(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _remove_abandoned(within)  # again: a dead driver's Ray wrote for some seconds after the first time
+        remove_abandoned()  # again: a dead driver's Ray wrote for some seconds after the first time
+
+
+def _within() -> Path:
+    """Where folders of processes lie."""
+    usual = Path(get_default_system_temp_dir())
+    return Path("/tmp") if len(str(usual)) > LONGEST else usual
 
 
 @contextlib.contextmanager
@@ -45,9 +49,9 @@ def _held(folder: Path) -> Iterator[None]:
         yield
 
 
-def _remove_abandoned(within: Path) -> None:
+def remove_abandoned() -> None:
     """Removes folders of this user whose process is gone. One without a lock yet is being made just now."""
-    for lock in within.glob(f"{PREFIX}*/{LOCK}"):
+    for lock in _within().glob(f"{PREFIX}*/{LOCK}"):
         with contextlib.suppress(OSError):  # held by a process that lives, or another remover was quicker
             if lock.stat().st_uid != os.getuid() or _written_to(lock.parent):
                 continue

@@ -51,7 +51,8 @@ def test_a_clock_that_jumps(undisturbed: Path, tmp_path: Path) -> None:
     lost = {run for snapshot in snapshots for run in snapshot.lost(later)}
     repeated = {run for snapshot in snapshots for run in snapshot.repeated(later)}
     same, left = sweeping.same_table(results, undisturbed), sweeping.left_behind(before)
-    outcome = Outcome("the clock set a day forward and two hours back", 3, len(lost), len(repeated), same, left)
+    fault = "the clock, as Python programs see it, set a day forward and two hours back"
+    outcome = Outcome(fault, len(JUMPS), len(lost), len(repeated), same, left)
     record(outcome)
     assert outcome.harmless
     assert set(later.attempts.values()) == {1}
