@@ -122,8 +122,8 @@ def _limits(cells: pd.DataFrame) -> tuple[float, float]:
 
 
 def _cut(panel: Panel, scale: tuple[float, float]) -> bool:
-    lowest, highest = _ends(panel.cells.dropna(subset="family_low"), "family_low", "family_high")
-    return lowest < scale[0] or highest > scale[1]
+    whole = panel.cells.dropna(subset="family_low")  # none has one where every comparison stands on no spread
+    return bool(((100 * whole["family_low"] < scale[0]) | (100 * whole["family_high"] > scale[1])).any())
 
 
 def _ends(cells: pd.DataFrame, low: str, high: str) -> tuple[float, float]:

@@ -14,6 +14,7 @@ EVALUATORS = {"fANOVA": "FanovaImportanceEvaluator", "MDI": "MeanDecreaseImpurit
               "PED-ANOVA": "PedAnovaImportanceEvaluator"}  # fmt: skip
 FEWEST = 8  # cells; of fewer nothing can be said
 TENTH = 80  # cells, so that the best tenth is eight: of two or three PED-ANOVA sees but their chance likeness
+FLOAT32_MAX = 3e38
 COLUMNS = (*COMPARABLE, "evaluator", "field", "importance", "cells")
 
 
@@ -64,8 +65,8 @@ def _evaluated(group: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _values(column: pd.Series) -> list[Any]:
-    """Numbers where all are; else words, missing values among them."""
-    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+    """Numbers where all are, in the float32 of scikit-learn's forests; else words, missing values among them."""
+    if pd.api.types.is_numeric_dtype(column) and column.notna().all() and (column.abs() < FLOAT32_MAX).all():
         return [float(value) for value in column]
     return ["none" if pd.isna(value) else str(value) for value in column]
 
