@@ -47,7 +47,7 @@ test-browser: install
 	$(BIN)/python -m pytest -q -m browser
 
 test-faults: install
-	$(BIN)/python -m pytest -q -m fault --write-reliability docs/reliability.md
+	$(BIN)/python -m pytest -q -m fault --write-reliability=docs/reliability.md
 
 bench: install
 	$(BIN)/python tests/benchmarks/run.py

@@ -19,7 +19,7 @@ torch.set_num_threads(1)  # what is trained here does not gain by two, and loses
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option of tests/faults: pytest reads options only from where it begins."""
+    """The option of tests/faults. With a space for its "=", pytest would take FILE for where to begin, not here."""
     parser.addoption("--write-reliability", metavar="FILE", help="write what the tests of faults recorded")
 
 
