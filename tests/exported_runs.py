@@ -17,7 +17,8 @@ from kd_trainable.export.student import Trained
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import results
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 
 BRIEF: dict[str, Any] = {
     "dataset": "digits", "student": "digits_mlp", "teacher": "digits_cnn", "augment": "none",

@@ -27,7 +27,8 @@ from short_runs import files, history, numbers, result
 
 from kd_trainable.engine import checkpoint
 from kd_trainable.tuning.main import main
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 240.0

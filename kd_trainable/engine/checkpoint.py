@@ -40,9 +40,10 @@ def decode(content: bytes) -> tuple[dict[str, Tensor], list[Row], dict[str, Any]
 
 
 def student_weights(run: PlainRun) -> bytes:
-    """The student alone, as a safetensors file that loads anywhere."""
+    """The student alone, as a safetensors file that loads anywhere: the same bytes for the same weights."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in run.student.state_dict().items()}
-    return save(_separate(tensors), {"student": run.spec.student, "dataset": run.spec.dataset})
+    # a single entry: safetensors writes several in an order that changes from one call to the next
+    return save(_separate(tensors), {"student": f"{run.spec.student} on {run.spec.dataset}"})
 
 
 def _digest(tensors: Mapping[str, Tensor], *texts: str) -> str:

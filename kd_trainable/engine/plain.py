@@ -193,11 +193,15 @@ class PlainRun:
         return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
 
     def load(self, tensors: Mapping[str, Tensor], history: list[Row]) -> None:
-        """Goes on from a state that ``tensors`` and ``history`` gave, as if it had never stopped."""
+        """Goes on from a state that ``tensors`` and ``history`` gave, as if it had never stopped.
+
+        Raises ValueError, and changes nothing, where they are not of this run's networks.
+        """
         parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*self._modules(), *self._optimizers())}
         for key, value in tensors.items():
             part, _, name = key.partition(".")
-            parts[part][name] = value
+            parts.setdefault(part, {})[name] = value
+        self._require_own(parts)
         for name, module in self._modules().items():
             module.load_state_dict(parts[name])
         self.optimizer = make_optimizer(self.spec, self._trained())
@@ -207,12 +211,23 @@ class PlainRun:
             load_optimizer_tensors(optimizer, parts[name])
         self.history = [dict(row) for row in history]
 
+    def _require_own(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        own = {name: _shapes(module.state_dict()) for name, module in self._modules().items()}
+        theirs = {name: _shapes(tensors) for name, tensors in parts.items() if name not in self._optimizers()}
+        for name in sorted({*own, *theirs}):
+            if own.get(name) != theirs.get(name):
+                raise ValueError(f"its {name} is not this run's")
+
     def _modules(self) -> dict[str, nn.Module]:
         adapters: dict[str, nn.Module] = {f"adapter-{name}": module for name, module in self._adapters().items()}
         return {"student": self.student, **adapters, **({"peer": self.peer.network} if self.peer else {})}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"optimizer": self.optimizer, **({"peer-optimizer": self.peer.optimizer} if self.peer else {})}
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in tensors.items()}
 
 
 def _silent(step: int, steps: int) -> None:

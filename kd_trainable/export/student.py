@@ -61,7 +61,7 @@ def network(trained: Trained, takes: Sees) -> nn.Module:
     try:
         tensors = load_safetensors(trained.weights)
     except SafetensorError as error:
-        raise InputError(f"run: {trained.spec_id}: weights.safetensors is damaged ({error})") from None
+        raise InputError(f"run: {trained.spec_id}: its weights are damaged ({error})") from None
     wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in tensors.items()}
     for key in (*wanted, *given):

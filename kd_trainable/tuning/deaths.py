@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
@@ -26,11 +25,13 @@ _controller_hears = TuneController._trial_task_failure
 @contextlib.contextmanager
 def heard_right() -> Iterator[None]:
     """In the block, Tune hears of a death once, and of one for memory as of any other."""
-    with (
-        patch.object(RayActorManager, "_actor_task_failed", _as_death),
-        patch.object(TuneController, "_trial_task_failure", _once),
-    ):
+    RayActorManager._actor_task_failed = _as_death
+    TuneController._trial_task_failure = _once
+    try:
         yield
+    finally:
+        RayActorManager._actor_task_failed = _manager_hears
+        TuneController._trial_task_failure = _controller_hears
 
 
 def _as_death(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:

@@ -29,12 +29,13 @@ from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.nodes import await_node
 from kd_trainable.tuning.passes import Kept, PassBroker
 from kd_trainable.tuning.plan import Names, counts_as_done, grid_runs, results_of
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.schedulers import SCHEDULERS
 from kd_trainable.tuning.searchers import Proposer
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.shared import Shared
 from kd_trainable.tuning.space import Space
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.text import one_line
 from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.tuning.view import View
@@ -60,7 +61,7 @@ class Job:
     settings: Settings
     storage: Storage
     names: Names
-    data: ImageData
+    data: ImageData | ray.ObjectRef
     teacher: Teacher | None
     gpus: float
     """of a trial"""
@@ -166,7 +167,7 @@ def _share(job: Job) -> Shared:
     found, pixels = job.teacher, job.space.kept_pixels()
     return Shared(
         storage=job.storage,
-        data=ray.put(job.data),
+        data=job.data if isinstance(job.data, ray.ObjectRef) else ray.put(job.data),
         data_fingerprint=job.names.data,
         teacher=None if found is None else _reference(found),
         card=None if found is None else found.card,

@@ -12,7 +12,8 @@ from kd_trainable.engine.plain import Row
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import Fenced, RunFolder, Storage
+from kd_trainable.tuning.run_folder import Fenced, RunFolder
+from kd_trainable.tuning.store import Storage
 
 # Another node's file may be unseen for so long where NFS remembers that it was not there (acdirmax, by default 60 s)
 UNSEEN_S = 70.0

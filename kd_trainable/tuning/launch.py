@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
 import pandas as pd
 import ray
@@ -20,14 +21,16 @@ from kd_trainable.tuning.elsewhere import Stored, compute
 from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.nodes import gpus_per_trial, require_shared
 from kd_trainable.tuning.plan import Names, teacher_recipe
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Space
 from kd_trainable.tuning.standing import Standing, needs_teacher
-from kd_trainable.tuning.store import RunFolder
 from kd_trainable.tuning.study import copy_of_study, journal_path, open_study
 from kd_trainable.tuning.sweep import Beside, Finish, Say, make_conductor, say_plan
 from kd_trainable.tuning.teach import train_with_bar, verified_teacher
 from kd_trainable.tuning.temporary import own_folder
+
+Given: TypeAlias = ImageData | ray.ObjectRef  # the data set; on a cluster where it lies in its object store
 
 
 def run_missing(
@@ -43,7 +46,9 @@ def run_missing(
             require_shared(standing.storage)
         check_networks(space, recipe, standing.known)
         fetch_weights(space, recipe)
-        data = load(space.base.dataset, settings.data_dir)
+        data: Given = load(space.base.dataset, settings.data_dir)
+        if settings.address:
+            data = ray.put(data)  # once: for the tasks on the teacher and for all trials
         verified: list[str] = []
         given = standing.teacher
         found = None
@@ -64,7 +69,7 @@ def run_missing(
 
 
 def _verified(
-    standing: Standing, recipe: RunSpec | None, data: ImageData, settings: Settings, gpus: float, say: Say
+    standing: Standing, recipe: RunSpec | None, data: Given, settings: Settings, gpus: float, say: Say
 ) -> Teacher:
     if settings.address:
         standing = _stored(standing, recipe, data, settings, gpus, say)
@@ -73,7 +78,7 @@ def _verified(
 
 
 def _stored(
-    standing: Standing, recipe: RunSpec | None, data: ImageData, settings: Settings, gpus: float, say: Say
+    standing: Standing, recipe: RunSpec | None, data: Given, settings: Settings, gpus: float, say: Say
 ) -> Standing:
     """With the teacher, trained if need be, in the object store: there once for the tasks on it and for all trials."""
     card = standing.card
@@ -90,7 +95,7 @@ def _check_kept(
     standing: Standing,
     names: Names,
     found: Teacher,
-    data: ImageData,
+    data: Given,
     settings: Settings,
     gpus: float,
     say: Say,

@@ -14,7 +14,8 @@ from kd_trainable.tuning import results
 from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 TABLES_S = 30.0  # seconds between two writings of the tables, at least

@@ -9,10 +9,11 @@ from typing import Any
 
 from kd_trainable.rules import refuse, require_room_for_cutout, training_images
 from kd_trainable.spec import RunSpec, require_field, spec_id
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.sound import is_name
 from kd_trainable.tuning.space import Space
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import DatasetEntry, InputError, require_known
 
 Result = Mapping[str, Any]

@@ -12,7 +12,8 @@ import pandas as pd
 
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS, SPEC_COLUMNS, Column, hyperparameters
 from kd_trainable.spec import DEFAULTS, RunSpec, irrelevant
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 RESULT_FORMAT = 1

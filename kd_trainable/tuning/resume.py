@@ -7,7 +7,7 @@ from typing import Any
 
 from kd_trainable.engine import checkpoint
 from kd_trainable.engine.plain import PlainRun
-from kd_trainable.tuning.store import RunFolder
+from kd_trainable.tuning.run_folder import RunFolder
 
 
 def go_on(
@@ -29,9 +29,9 @@ def _load(run: PlainRun, folder: RunFolder, damaged: list[str]) -> dict[str, Any
     for content in folder.checkpoints(damaged.append):
         try:
             tensors, history, facts = checkpoint.decode(content)
-        except ValueError as error:  # of another version, say
+            run.load(tensors, history)
+        except ValueError as error:  # of another version, say, or of one's own network before it was changed
             damaged.append(f"a checkpoint ({error})")
             continue
-        run.load(tensors, history)
         return facts
     return None

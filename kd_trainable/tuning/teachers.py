@@ -24,7 +24,8 @@ from kd_trainable.resolve import is_own
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.teacher import Card, Teacher
 from kd_trainable.tuning.resume import go_on
-from kd_trainable.tuning.store import Fenced, RunFolder, Storage
+from kd_trainable.tuning.run_folder import Fenced, RunFolder
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import DatasetEntry, InputError
 
 # Of accuracy, between the card and here: other devices and versions round differently.

@@ -22,8 +22,8 @@ from kd_trainable.tuning import results
 from kd_trainable.tuning.classroom import Classroom
 from kd_trainable.tuning.nodes import draining
 from kd_trainable.tuning.resume import go_on
+from kd_trainable.tuning.run_folder import Fenced, RunFolder
 from kd_trainable.tuning.shared import Shared
-from kd_trainable.tuning.store import Fenced, RunFolder
 from kd_trainable.tuning.text import one_line
 
 CHECKPOINT_SHARE = 0.05  # of the time may go into writing checkpoints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from kd_trainable.export.files import CARD
 from kd_trainable.export.student import Trained
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import MOST_CLASSES
+from kd_trainable.tuning.run_folder import RunFolder, weights_name
 from kd_trainable.tuning.sound import is_name
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError, nearest
 
+SHA256 = re.compile("[0-9a-f]{64}")
 MOST_PIXELS, MOST_NUMBERS = 4096, 1 << 22  # of an image: a side, and all of its numbers
 
 
@@ -54,18 +57,27 @@ def trained(storage: Storage, name: str) -> Trained:
     status = "unfinished" if result is None else result["status"]
     if result is None or status != "finished":
         raise InputError(f"run: {name} is {status}; only a finished run has weights to export")
-    path = f"runs/{name}/weights.safetensors"
-    weights = storage.read(path)
-    if weights is None:
-        raise InputError(f"run: {name}: no weights, {storage.shown(path)} is missing")
-    recorded = result.get("weights_sha256")  # results of earlier versions have none
-    if recorded is not None and hashlib.sha256(weights).hexdigest() != recorded:
-        raise InputError(f"run: {name}: {storage.shown(path)} is damaged: its sha256 is not the one its result says")
+    weights = _weights(storage, name, result.get("weights_sha256"))
     _require_exportable(name, result)
     try:
         return Trained(name, RunSpec(**result["spec"]), result, weights)
     except TypeError as error:
         raise InputError(f"run: {name} was written by another version: {error}") from None
+
+
+def _weights(storage: Storage, name: str, sha256: Any) -> bytes:
+    """The weights that a result speaks of; those of earlier versions have a fixed name, and some no sha256."""
+    if sha256 is not None and not (isinstance(sha256, str) and SHA256.fullmatch(sha256)):
+        raise InputError(f"run: {name}: its result.json says weights_sha256 is {str(sha256)[:80]!r}: damaged")
+    named = [f"runs/{name}/{weights_name(sha256)}"] if sha256 else []
+    paths = [*named, f"runs/{name}/weights.safetensors"]
+    found = ((path, content) for path in paths if (content := storage.read(path)) is not None)
+    path, weights = next(found, (paths[0], None))
+    if weights is None:
+        raise InputError(f"run: {name}: no weights, {storage.shown(path)} is missing")
+    if sha256 and hashlib.sha256(weights).hexdigest() != sha256:
+        raise InputError(f"run: {name}: {storage.shown(path)} is damaged: its sha256 is not the one its result says")
+    return weights
 
 
 def _require_exportable(name: str, result: Mapping[str, Any]) -> None:

@@ -15,7 +15,8 @@ from several_nodes import several_nodes
 from short_runs import result
 
 from kd_trainable.engine import checkpoint
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 
 NOTICE_S = 12  # clouds give 30 s or more; a trial asks every 5 s
 SLOW_S = 0.1  # a step, so a run takes 42 s: none of the spot node's ends before that does

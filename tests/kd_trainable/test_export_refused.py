@@ -76,7 +76,7 @@ def test_a_network_that_cannot_be_traced_can_still_be_had_as_weights(
 
 def test_weights_that_are_cut_short(trained: student.Trained) -> None:
     line = refused(changed(trained, weights=trained.weights[:-8]))
-    assert line.startswith(f"run: {trained.spec_id}: weights.safetensors is damaged (")
+    assert line.startswith(f"run: {trained.spec_id}: its weights are damaged (")
 
 
 def test_weights_of_another_network(trained: student.Trained) -> None:

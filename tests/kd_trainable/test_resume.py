@@ -46,6 +46,16 @@ def test_a_run_is_the_same_again_and_another_with_another_seed() -> None:
     )
 
 
+@pytest.mark.parametrize("other", [{"student": "tiny:conv"}, {"method": "kd+dml"}])
+def test_a_checkpoint_of_other_networks_changes_nothing(other: dict[str, Any]) -> None:
+    """As when one's own network was changed since under its name."""
+    tensors, history, _ = checkpoint.decode(checkpoint.encode(tiny.trained(tiny.spec(**other), 1), {}))
+    run = tiny.run_of(tiny.spec())
+    with pytest.raises(ValueError, match="is not this run's"):
+        run.load(tensors, history)
+    tiny.assert_same(run, tiny.run_of(tiny.spec()))
+
+
 # The checkpoint's file.
 
 

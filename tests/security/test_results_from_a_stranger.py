@@ -20,9 +20,10 @@ from kd_trainable.models.build import build
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import teachers
 from kd_trainable.tuning.ground import sole_driver
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.searchers import SEARCHERS, study_key
 from kd_trainable.tuning.space import Between, Space
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.study import open_study
 from kd_trainable.vocabulary import InputError, Pixels
 

@@ -22,7 +22,8 @@ from kd_trainable.models.build import build
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 
 Sweep = Callable[..., pd.DataFrame]
 METHODS = ["kd", "pkt"]  # by kept logits, and by a teacher that runs live
@@ -45,7 +46,8 @@ def agreement(storage: Path, spec_id: str, teacher: str) -> float:
     found, data = teachers.load(teacher), digits()
     inputs = make_inputs(data, "holdout", "dataset", "cpu", False)
     student = build("digits_mlp", 10, 1)
-    student.load_state_dict(load_file(storage / f"runs/{spec_id}/weights.safetensors"))
+    (kept,) = (storage / "runs" / spec_id).glob("weights-*")
+    student.load_state_dict(load_file(kept))
     shown = inputs.as_input(inputs.test_images)
     ours, theirs = student.eval()(shown), teachers.rebuild(found.card, found.arrays)(shown)
     return float((ours.argmax(1) == theirs.argmax(1)).double().mean())

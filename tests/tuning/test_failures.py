@@ -70,9 +70,11 @@ def test_a_run_whose_worker_dies_once_goes_on_to_the_very_same_numbers(
     assert list(undisturbed["attempts"]) == [1]
     assert list(undisturbed["spec_id"]) == [killed["spec_id"]]
     assert history(tmp_path, killed["spec_id"]) == history(storage, killed["spec_id"])
-    one, other = (load_file(at / "runs" / killed["spec_id"] / "weights.safetensors") for at in (tmp_path, storage))
+    kept = [next((at / "runs" / killed["spec_id"]).glob("weights-*")) for at in (tmp_path, storage)]
+    one, other = (load_file(path) for path in kept)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert kept[0].name == kept[1].name  # by their sha256
 
 
 def test_a_run_whose_worker_always_dies_is_lost_after_its_retries(mishaps: tuple[Path, pd.DataFrame]) -> None:

@@ -19,7 +19,8 @@ from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.live import Live
 from kd_trainable.tuning.loggers.book import Book
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 FIELDS = {"dataset": "digits", "student": "digits_mlp", "teacher": "digits_cnn", "epochs": 9}

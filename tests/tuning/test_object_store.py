@@ -7,13 +7,15 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 from faults.object_store import Proxy, faulty, fresh_bucket, object_store
 
 from kd_trainable.tuning import objects
 from kd_trainable.tuning.ground import require_room
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder, weights_name
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 MIB = 2**20
@@ -87,7 +89,7 @@ class TestObjects:
             folder.save_checkpoint(epoch, b"%d" % epoch)
         assert list(folder.checkpoints()) == [b"4", b"3"]
         folder.finish({"status": "finished"}, b"weights")
-        assert storage.names("runs/r") == ["lease.json", "result.json", "weights.safetensors"]
+        assert storage.names("runs/r") == ["lease.json", "result.json", weights_name(sha256(b"weights").hexdigest())]
 
     def test_a_copy_in_another_process_asks_once_and_not_31_times(self, storage: Storage, proxy: Proxy) -> None:
         copy: Storage = pickle.loads(pickle.dumps(storage))

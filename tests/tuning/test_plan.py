@@ -19,10 +19,11 @@ from kd_trainable.tuning.plan import (
     results_of,
     teacher_recipe,
 )
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.settings import Settings
 from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, passes_with_kept
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 FIXED = {"dataset": "digits", "student": "digits_mlp", "epochs": 5}

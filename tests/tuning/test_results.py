@@ -15,7 +15,8 @@ from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning import results
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 
 FIELDS = {"dataset": "digits", "student": "digits_mlp", "teacher": "digits_cnn", "epochs": 3}
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from pyarrow import fs
 
 from kd_trainable.tuning.ground import require_room, sole_driver
 from kd_trainable.tuning.objects import Requests
-from kd_trainable.tuning.store import Fenced, RunFolder, Storage
+from kd_trainable.tuning.run_folder import Fenced, RunFolder, weights_name
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 SECOND_DRIVER = """
@@ -180,7 +182,7 @@ class TestRunFolder:
         folder.claim()
         folder.save_checkpoint(1, b"1")
         folder.finish({"status": "finished", "test_accuracy_last": float("nan")}, b"weights")
-        assert storage.names("runs/r") == ["lease.json", "result.json", "weights.safetensors"]
+        assert storage.names("runs/r") == ["lease.json", "result.json", weights_name(sha256(b"weights").hexdigest())]
         found = folder.result()
         assert found is not None
         assert found["status"] == "finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -69,7 +70,8 @@ class TestRuns:
         assert {path.name for path in storage.iterdir() if path.name[0] != "."} == {"runs", "sweeps", "logits"}
         assert {path.name for path in (storage / "runs").iterdir()} == set(runs["spec_id"])
         for folder in (storage / "runs").iterdir():
-            kept = {"lease.json", "result.json", "spec.json", "weights.safetensors"}
+            sha256 = json.loads((folder / "result.json").read_text())["weights_sha256"]
+            kept = {"lease.json", "result.json", "spec.json", weights_name(sha256)}
             assert {path.name for path in folder.iterdir()} == kept
         tables = {
             name: pd.read_parquet(storage / "sweeps" / "short" / f"{name}.parquet") for name in ("runs", "epochs")
@@ -80,7 +82,8 @@ class TestRuns:
 
     def test_the_final_weights_are_the_student(self, first: tuple[Path, pd.DataFrame]) -> None:
         storage, runs = first
-        weights = load_file(storage / "runs" / runs["spec_id"][0] / "weights.safetensors")
+        (kept,) = (storage / "runs" / runs["spec_id"][0]).glob("weights-*")
+        weights = load_file(kept)
         assert sum(value.numel() for value in weights.values()) == 1_210
 
 

@@ -12,8 +12,9 @@ from short_runs import SHORT, files, history
 from kd_trainable.data.digits import digits
 from kd_trainable.spec import RunSpec, spec_id
 from kd_trainable.tuning import endings
+from kd_trainable.tuning.run_folder import RunFolder
 from kd_trainable.tuning.shared import Shared
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.trainable import DistillationTrial
 
 

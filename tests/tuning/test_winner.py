@@ -13,7 +13,8 @@ from kd_trainable.export.student import Trained
 from kd_trainable.spec import RunSpec
 from kd_trainable.tuning import results, winner
 from kd_trainable.tuning.results import Ending
-from kd_trainable.tuning.store import RunFolder, Storage
+from kd_trainable.tuning.run_folder import RunFolder
+from kd_trainable.tuning.store import Storage
 from kd_trainable.vocabulary import InputError
 
 RUN = exported_runs.trained(steps=False)
@@ -32,7 +33,8 @@ def refusal(work: Any, *arguments: Any) -> str:
 
 
 def weights(storage: Storage) -> Path:
-    return Path(storage.path("runs", RUN.spec_id, "weights.safetensors"))
+    (found,) = Path(storage.path("runs", RUN.spec_id)).glob("weights-*.safetensors")
+    return found
 
 
 def test_a_finished_run_comes_as_it_was_written(storage: Storage) -> None:
@@ -67,8 +69,31 @@ def test_a_run_without_weights(storage: Storage, status: str) -> None:
 
 
 def test_weights_that_are_gone(storage: Storage) -> None:
-    weights(storage).unlink()
-    assert refusal(winner.trained, storage, RUN.spec_id).endswith("weights.safetensors is missing")
+    gone = weights(storage)
+    gone.unlink()
+    assert refusal(winner.trained, storage, RUN.spec_id).endswith(f"{gone} is missing")
+
+
+def test_weights_of_an_earlier_version_have_a_fixed_name(storage: Storage) -> None:
+    weights(storage).rename(storage.path("runs", RUN.spec_id, "weights.safetensors"))
+    assert winner.trained(storage, RUN.spec_id).weights == RUN.weights
+
+
+def test_a_fenced_attempts_late_weights_change_nothing(storage: Storage) -> None:
+    """The put of a worker that outlives its driver may arrive at an object store after its successor's."""
+    beside = RunFolder(Storage(storage.uri + "-beside"), RUN.spec_id)
+    beside.claim()
+    beside.finish(dict(RUN.result), b"another attempt's")
+    (late,) = Path(beside.storage.path("runs", RUN.spec_id)).glob("weights-*")
+    late.rename(weights(storage).with_name(late.name))
+    assert winner.trained(storage, RUN.spec_id).weights == RUN.weights
+
+
+@pytest.mark.parametrize("said", ["../../../secret", "A" * 64, 7, ["a"], ""])
+def test_a_name_for_weights_that_is_no_sha256(storage: Storage, said: Any) -> None:
+    path = Path(storage.path("runs", RUN.spec_id, "result.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "weights_sha256": said}))
+    assert "its result.json says weights_sha256 is " in refusal(winner.trained, storage, RUN.spec_id)
 
 
 def test_weights_of_which_one_bit_is_another(storage: Storage) -> None:
