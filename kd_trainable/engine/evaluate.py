@@ -14,7 +14,8 @@ from kd_trainable.data.inputs import Inputs
 from kd_trainable.engine.process import synchronize
 
 EVALUATION_BATCH = {"cpu": 250, "cuda": 2000}  # by device: what keeps it busy without much memory
-WARM_UP, LEAST_PASSES, LATENCY_S = 3, 5, 0.1  # passes that are not timed, those that are at least, and for how long
+WARM_UP, LATENCY_S = 3, 0.1  # passes that are not timed, and for how long those after them are
+LEAST_PASSES, MOST_PASSES = 5, 500  # but so many at least, and at most
 
 
 class Score(NamedTuple):
@@ -78,7 +79,9 @@ def latency(model: nn.Module, inputs: Inputs, precision: str = "float32") -> flo
     passes: list[float] = []
     try:
         began = time.perf_counter()
-        while len(passes) < WARM_UP + LEAST_PASSES or time.perf_counter() - began < LATENCY_S:
+        while (timed := len(passes) - WARM_UP) < MOST_PASSES:
+            if timed >= LEAST_PASSES and time.perf_counter() - began >= LATENCY_S:
+                break
             passes.append(_seconds_of_a_pass(model, image, precision))
     except Exception:  # whatever a person's own network raises: its run is finished, and keeps its result
         return float("nan")

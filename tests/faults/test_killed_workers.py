@@ -19,11 +19,11 @@ def test_killed_workers(undisturbed: Path, tmp_path: Path) -> None:
     results, draw = tmp_path / "results", random.Random(0)
     before = sweeping.traces(results)
     process = sweeping.start(results, "--retries", str(KILLS))  # the same run may be hit each time
-    snapshot, killed = Snapshot.of(results), 0
+    snapshots, killed = [Snapshot.of(results)], 0
     while killed < KILLS:
         sweeping.in_the_middle(results, process, finished=killed)
         at_work = sweeping.wait_for(sweeping.trials, process)
-        snapshot = Snapshot.of(results)
+        snapshots.append(Snapshot.of(results))
         victim = draw.choice(at_work)
         victim.kill()
         psutil.wait_procs([victim], timeout=10)
@@ -35,8 +35,8 @@ def test_killed_workers(undisturbed: Path, tmp_path: Path) -> None:
     outcome = Outcome(
         "a worker process killed in mid-epoch",
         killed,
-        len(snapshot.lost(later)),
-        len(snapshot.repeated(later)),
+        len({run for snapshot in snapshots for run in snapshot.lost(later)}),
+        len({run for snapshot in snapshots for run in snapshot.repeated(later)}),
         sweeping.same_table(results, undisturbed),
         sweeping.left_behind(before),
     )
