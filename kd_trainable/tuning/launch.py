@@ -112,7 +112,7 @@ def _run_job(job: Job, beside: Beside) -> Conductor:
     if job.settings.rerun:
         forget(job)
     beside.about.begin(job.space, job.settings, None if job.teacher is None else job.teacher.card)
-    with own_folder() as temporary, open_study(job.storage, job.name, temporary) as (journal, keep):
+    with own_folder() as temporary, open_study(job.storage, job.name) as (journal, keep):
         with cluster(job.settings, temporary) as session:
             conductor = make_conductor(job.space, job.settings, job.storage, job.names, journal, keep)
             made = driver.run(job, conductor, beside.book, temporary / "tune")

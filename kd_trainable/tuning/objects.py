@@ -4,7 +4,7 @@ What was found of pyarrow's S3 client (26.0), and is mended here:
 
 - Leaving ``with open_output_stream(...)`` by an exception, and forgetting a stream, complete the upload of what was
   written so far: half an object becomes visible. So no exception may come between opening and closing: a request runs
-  in a thread of its own, which no Ctrl-C reaches, and hands over all bytes at once.
+  in a thread of its own (bounded.py), which no Ctrl-C reaches, and hands over all bytes at once.
 - Its own retries are 31 attempts, for 6 s where the store answers errors, for 99 s where it does not answer. Here they
   are off: one patience, ours, for all.
 - ``request_timeout`` does act on Linux, whatever its documentation says: as the seconds in which less than a byte a
@@ -16,7 +16,6 @@ What was found of pyarrow's S3 client (26.0), and is mended here:
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import math
@@ -32,6 +31,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pyarrow import fs
 
+from kd_trainable.tuning.bounded import SILENT_S, bounded
 from kd_trainable.tuning.text import duration
 from kd_trainable.vocabulary import InputError, nearest, without_secrets
 
@@ -40,7 +40,6 @@ Files = Any  # a pyarrow filesystem
 
 PATIENCE_S = 300.0  # for a store that errs or stalls; KD_STORAGE_PATIENCE_S overrides it
 FIRST_S = 10.0  # for one that has never answered: more likely its name is wrong
-SILENT_S = 10.0  # without a byte, a request is given up
 REQUEST_S = 60.0  # for a request as a whole, beside its bytes
 SLOWEST = 100_000  # bytes a second, at least
 PAUSES_S = (0.2, 10.0)  # the first pause between two attempts, and the longest; doubled in between
@@ -51,7 +50,6 @@ PASSING = re.compile(
     r"|NO_SUCH_UPLOAD|HTTP status (5\d\d|429|408)|curlCode|Retry policy exhausted|UNAVAILABLE|did not end in"
 )
 UNMET = re.compile(r"NETWORK_CONNECTION|curlCode|Retry policy exhausted|did not end in")
-THREAD = "request to a store"
 _met: set[str] = set()  # stores that have answered this process, or the one that it has its storage from
 
 
@@ -75,7 +73,7 @@ def opened(uri: str) -> tuple[Files, str]:
 @functools.lru_cache(maxsize=64)
 def _made(uri: str) -> tuple[Files, str]:
     """Once a process: S3 asks where the bucket lies, and makes no client while another's request is under way."""
-    files, path = _bounded(lambda: fs.FileSystem.from_uri(uri), 3 * SILENT_S)
+    files, path = bounded(lambda: fs.FileSystem.from_uri(uri), 3 * SILENT_S)
     return single_attempt(files), path
 
 
@@ -94,7 +92,7 @@ class Requests:
 
     def __init__(self, files: Files, shown: str) -> None:
         self.files, self.shown, self.tells = files, shown, True
-        self.late: list[tuple[str, threading.Thread]] = []  # changes given up, which may still arrive
+        self.late: list[tuple[str, threading.Event]] = []  # changes given up, which may arrive until it is set
         self.lock = threading.Lock()
         self.most_s = math.inf  # of patience
         self.told_at = -math.inf
@@ -138,11 +136,11 @@ class Requests:
                 return answer
 
     def _once(self, request: Callable[[Files], T], changes: str, seconds: float) -> T:
-        def given_up(thread: threading.Thread) -> None:
+        def given_up(ended: threading.Event) -> None:
             with self.lock:
-                self.late.append((changes, thread))
+                self.late.append((changes, ended))
 
-        return _bounded(lambda: request(self.files), seconds, given_up if changes else lambda thread: None)
+        return bounded(lambda: request(self.files), seconds, given_up if changes else lambda ended: None)
 
     def _await_late(self, path: str, seconds: float) -> None:
         """A change that was given up may yet arrive, and must not undo a later one: so the later one waits for it."""
@@ -150,12 +148,12 @@ class Requests:
             return
         until = time.monotonic() + seconds
         with self.lock:
-            before = [thread for changed, thread in self.late if _touch(changed, path)]
-        for thread in before:
-            thread.join(max(0.0, until - time.monotonic()))
+            before = [ended for changed, ended in self.late if _touch(changed, path)]
+        for ended in before:
+            ended.wait(max(0.0, until - time.monotonic()))
         with self.lock:  # the lease is renewed in a thread of its own
-            self.late[:] = [(changed, thread) for changed, thread in self.late if thread.is_alive()]
-        if any(thread.is_alive() for thread in before):
+            self.late[:] = [(changed, ended) for changed, ended in self.late if not ended.is_set()]
+        if not all(ended.is_set() for ended in before):
             raise OSError(f"an earlier request to change {path} has not ended for {duration(seconds)}")
 
     def _patience(self, error: Exception, asked: float | None) -> float:
@@ -170,16 +168,6 @@ class Requests:
             self.told_at = now
             still = f"trying again for up to {duration(patience())}"
             print(f"storage: {self.shown} errs or does not answer; {still}: {line(error)}", file=sys.stderr, flush=True)
-
-
-@atexit.register
-def _leave() -> None:
-    """Without pyarrow's farewell where a request that was given up does not end: it would wait for that for ever."""
-    until = time.monotonic() + SILENT_S
-    for thread in (waited_for := [thread for thread in threading.enumerate() if thread.name == THREAD]):
-        thread.join(max(0.0, until - time.monotonic()))
-    if any(thread.is_alive() for thread in waited_for):
-        atexit.unregister(fs.ensure_s3_finalized)
 
 
 def patience() -> float:
@@ -214,33 +202,6 @@ def names(files: Files, path: str) -> Iterable[str]:
 def line(error: BaseException) -> str:
     """A store's error as one line without secrets."""
     return without_secrets(" ".join(str(error).split()))[:400]
-
-
-def _bounded(
-    request: Callable[[], T], seconds: float, given_up: Callable[[threading.Thread], None] = lambda thread: None
-) -> T:
-    """The request's answer. Raises TimeoutError after these seconds; it then goes on, unheeded, in its thread."""
-    answers: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answers.append(request())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name=THREAD, daemon=True)
-    thread.start()
-    try:
-        thread.join(seconds)
-    finally:
-        if thread.is_alive():  # out of time, or interrupted
-            given_up(thread)
-    for error in errors:
-        raise error
-    if not answers:
-        raise TimeoutError(f"a request did not end in {duration(seconds)}")
-    return answers[0]
 
 
 def _touch(one: str, other: str) -> bool:

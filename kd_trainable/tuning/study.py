@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from kd_trainable.tuning.searchers import Outcome, Proposer
 from kd_trainable.tuning.space import Cell
 from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.temporary import small_folder
 from kd_trainable.vocabulary import InputError
 
 
@@ -21,25 +21,22 @@ def journal_path(name: str) -> str:
 
 
 @contextlib.contextmanager
-def open_study(storage: Storage, name: str, temporary: Path | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """The study's file, mended, and what keeps it in the storage after each step (nothing to do for a local one).
-
-    ``temporary``: where a copy may lie, so that what a killed driver leaves of it is removed with the rest of its.
-    """
+def open_study(storage: Storage, name: str) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """The study's file, mended, and what keeps it in the storage after each step (nothing to do for a local one)."""
     if storage.local:
         journal = written_in_place(storage, journal_path(name))
         mend(journal)
         yield journal, lambda: None
         return
-    with copy_of_study(storage, name, temporary) as journal:
+    with copy_of_study(storage, name) as journal:
         yield journal, lambda: storage.write(journal_path(name), journal.read_bytes())
 
 
 @contextlib.contextmanager
-def copy_of_study(storage: Storage, name: str, temporary: Path | None = None) -> Iterator[Path]:
+def copy_of_study(storage: Storage, name: str) -> Iterator[Path]:
     """A copy of the study to look at: whatever is written to it is forgotten."""
-    with tempfile.TemporaryDirectory(dir=temporary) as folder:
-        journal, content = Path(folder) / "study.journal", storage.read(journal_path(name))
+    with small_folder() as folder:
+        journal, content = folder / "study.journal", storage.read(journal_path(name))
         if content is not None:
             journal.write_bytes(content)
             mend(journal)

@@ -21,6 +21,7 @@ from kd_trainable.tuning.space import Between, Space
 from kd_trainable.tuning.standing import Standing, passes_with_kept, stand, with_teacher
 from kd_trainable.tuning.store import Storage
 from kd_trainable.tuning.study import Remembered, copy_of_study, journal_path
+from kd_trainable.tuning.temporary import remove_abandoned
 from kd_trainable.vocabulary import InputError, nearest
 
 if TYPE_CHECKING:
@@ -111,8 +112,6 @@ def run(name: str, space: Space, settings: Settings, say: Say, origin: Origin = 
                 from kd_trainable.tuning.launch import run_missing
 
             return run_missing(name, space, settings, standing, Beside(about, book), say, finish)
-        from kd_trainable.tuning.temporary import remove_abandoned
-
         remove_abandoned()  # of a driver that was killed when it had but its tables to write
         say(f"all {len(runs)} runs are done already; nothing to start")
         about.keep(space, settings, standing.card)

@@ -155,10 +155,9 @@ def left_is_what_the_page_says(cluster: Cluster) -> None:
         kept = {path.name for path in machine.home.iterdir()} - {".cache", ".config"}  # of matplotlib
         assert kept == {".bashrc", ".ray", "kd-trainable", *bootstrap}
         kept = {path.name for path in (machine.folder / "tmp").iterdir()}
-        # "pymp-" is the dashboard's, the second torch's; the tests' own folder is mounted there where it lies in /tmp
-        assert {
-            name for name in kept if not name.startswith(("ray", "pymp-", "torchinductor_", cluster.file.parts[2]))
-        } == set()
+        # "pymp-" is the dashboard's, the second torch's; what is mounted into the machine leaves its folders there
+        mounted = {path.parts[2] for path in (cluster.file, ROOT) if path.parts[1] == "tmp"}
+        assert {name for name in kept - mounted if not name.startswith(("ray", "pymp-", "torchinductor_"))} == set()
 
 
 def test_the_file_is_what_ray_takes() -> None:

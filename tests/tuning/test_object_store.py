@@ -111,7 +111,6 @@ class TestHalfAnObject:
         proxy.mode = "ok"
         assert storage.names("") == []
 
-    @pytest.mark.fault  # the held request must outlive this test's own pace, which others may slow down
     def test_ctrl_c_in_the_middle(self, storage: Storage, proxy: Proxy) -> None:
         storage.write("a", b"before")
         proxy.mode, proxy.only = "hold", "^PUT"

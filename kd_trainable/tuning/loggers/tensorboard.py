@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from kd_trainable.tuning.loggers import Row
 from kd_trainable.tuning.loggers.words import label, parameters, scalars
 from kd_trainable.tuning.store import Storage
+from kd_trainable.tuning.temporary import small_folder
 
 ENDED = "ended.json"  # run -> status: which folders are whole
 
@@ -80,8 +79,8 @@ class EventFile:
         from tensorboardX.record_writer import RecordWriter
 
         self.storage, self.folder, self.last = storage, folder, None
-        self.aside = None if storage.local else tempfile.TemporaryDirectory()
-        place = storage.inside(f"{folder}/-").parent if self.aside is None else Path(self.aside.name)
+        self.aside = contextlib.ExitStack()  # the folder of a copy, for a storage that takes whole objects alone
+        place = storage.inside(f"{folder}/-").parent if storage.local else self.aside.enter_context(small_folder())
         place.mkdir(parents=True, exist_ok=True)
         self.path = place / f"events.out.tfevents.{int(time.time())}.{platform.node()}"  # the form TensorBoard expects
         self.records = RecordWriter(str(self.path))
@@ -98,7 +97,7 @@ class EventFile:
     def keep(self) -> None:
         """Closes the file, which is whole."""
         self.records.close()
-        if self.aside is not None:
+        if not self.storage.local:
             self.storage.write(f"{self.folder}/{self.path.name}", self.path.read_bytes())
         self.drop()
 
@@ -106,5 +105,4 @@ class EventFile:
         """Closes the file as it is."""
         with contextlib.suppress(OSError):
             self.records.close()
-        if self.aside is not None:
-            self.aside.cleanup()
+        self.aside.close()
