@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from kd_trainable.tuning.settings import Settings
@@ -25,6 +26,12 @@ from kd_trainable.tuning.text import one_line
 from kd_trainable.vocabulary import InputError
 
 CONNECT_S = 10.0
+GREET_S = 30.0  # for a head to greet; ray.init would try for minutes where the port is another service's
+GREETING = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+ASK = (
+    "is it the head's port (6379; not 8265 or 10001), is Ray's version the same, and is its token in "
+    "~/.ray/auth_token, or in the file that RAY_AUTH_TOKEN_PATH names?"
+)
 # idle threads that spin steal the cores of other trials: 2 trials x 2 threads took 4 x as long
 WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Ray listens on all interfaces unless it takes itself for one that can have no second node, as it does on macOS
@@ -38,16 +45,16 @@ def connected(settings: Settings) -> Iterator[None]:
     if ray.is_initialized() or not settings.address:
         yield
         return
-    _require_reachable(settings.address)
+    address = _reachable(settings.address)
     try:
         # the first: Ray writes a line a second to it while it tries in vain; the other: a job may set the same variable
         with _stderr_silenced(), environment({"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1"}):
             # as `ray start` does on the nodes: only a local ray.init looks for a token unasked
             maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-            ray.init(address=settings.address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **QUIET)
+            _require_head(address)
+            ray.init(address=address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **QUIET)
     except Exception as error:  # Ray raises what it likes, also errors of a token that is missing or another
-        token = "its token must be in ~/.ray/auth_token, or in the file that RAY_AUTH_TOKEN_PATH names"
-        raise InputError(f"address: {settings.address!r} cannot be reached ({token}): {one_line(error)}") from None
+        raise InputError(f"address: {address!r} answers, but no cluster does: {ASK}; {one_line(error)}") from None
     with _shut_down_after():
         yield
 
@@ -139,18 +146,39 @@ def _moved_logs(folder: Path) -> str:
     return kept
 
 
-def _require_reachable(address: str) -> None:
-    """Raises InputError at once where nothing listens at host:port; Ray would try for minutes."""
+def _reachable(address: str) -> str:
+    """host:port. Raises InputError at once where nothing listens there; Ray would try for minutes."""
+    found = address
     if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
+        try:
+            found = services.canonicalize_bootstrap_address("auto") or ""
+        except ConnectionError:
+            raise InputError(
+                "address: 'auto' finds no Ray cluster on this machine; run it on the cluster's head, or give host:port"
+            ) from None
+        except ValueError:  # what RAY_ADDRESS says
+            found = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = found.rpartition(":")
     if not host or "://" in host or not port.isdigit():
-        raise InputError(f"address: {address!r} is not allowed; must be auto, on the cluster's head, or host:port")
+        where = " (RAY_ADDRESS)" if found != address else ""
+        raise InputError(f"address: {found!r}{where} is not allowed; must be auto, on the cluster's head, or host:port")
     try:
         with socket.create_connection((host, int(port)), CONNECT_S):
-            pass
+            return found
     except (OSError, OverflowError) as error:
-        raise InputError(f"address: {address!r} cannot be reached: {one_line(error)}") from None
+        which = f"{found!r}, which 'auto' found," if found != address else repr(found)
+        raise InputError(f"address: {which} cannot be reached: {one_line(error)}") from None
+
+
+def _require_head(address: str) -> None:
+    """Raises an error where no head greets; in a process of its own, since nothing ends Ray's client before it ends."""
+    greeting = [sys.executable, "-P", "-c", GREETING, address]  # -P: nothing of the current folder
+    try:
+        done = subprocess.run(greeting, capture_output=True, text=True, check=False, timeout=GREET_S)
+    except subprocess.TimeoutExpired:
+        raise ConnectionError(f"no greeting within {GREET_S:g} s") from None
+    if done.returncode:
+        raise ConnectionError((done.stderr.strip().splitlines() or ["no greeting"])[-1])
 
 
 @contextlib.contextmanager

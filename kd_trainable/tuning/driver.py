@@ -20,7 +20,7 @@ from kd_trainable.data.images import ImageData
 from kd_trainable.shards import TEST, passes
 from kd_trainable.spec import RunSpec
 from kd_trainable.teacher import Card, Teacher
-from kd_trainable.tuning import deaths, endings
+from kd_trainable.tuning import deaths, endings, objects
 from kd_trainable.tuning.cluster import environment
 from kd_trainable.tuning.conductor import Conductor
 from kd_trainable.tuning.elsewhere import Stored, beside_driver
@@ -41,7 +41,6 @@ from kd_trainable.tuning.trainable import DistillationTrial
 from kd_trainable.tuning.view import View
 from kd_trainable.vocabulary import InputError, Pixels
 
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the epochs lie in our own results
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's snapshot is not what a sweep resumes from
@@ -155,7 +154,7 @@ def _while_held(job: Job, close: Callable[..., Any]) -> Callable[..., Any]:
 def _credentials_unsaid() -> Iterator[None]:
     """Tune hands the driver's to its workers in their runtime environment, which Ray writes to its logs."""
     before = class_cache.ENV_VARS_TO_PROPAGATE
-    class_cache.ENV_VARS_TO_PROPAGATE = before - set(CREDENTIALS)
+    class_cache.ENV_VARS_TO_PROPAGATE = before - set(objects.CREDENTIALS)
     try:
         yield
     finally:
@@ -175,7 +174,6 @@ def _share(job: Job) -> Shared:
         threads=job.settings.cpus_per_trial,
         gpus=job.gpus,
         metric=job.settings.metric(job.space),
-        credentials={name: os.environ[name] for name in CREDENTIALS if name in os.environ},
         every_epoch=job.settings.scheduler != "none",
         home="" if "://" in job.storage.uri else ray.get_runtime_context().get_node_id(),
         path=tuple(os.path.abspath(folder) for folder in sys.path),

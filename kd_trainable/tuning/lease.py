@@ -77,7 +77,7 @@ class RemoteLease:
     def _renew(self) -> None:
         """Looks before it writes, and writes once: a put that is tried again later could undo a newcomer's."""
         while not self.ended.wait(BEAT_S):
-            with contextlib.suppress(*FAILURES):  # then the next beat, or the driver's own writing, will tell of it
+            with contextlib.suppress(Exception):  # then the next beat, or the driver's own writing, will tell of it
                 found = self._read()
                 if self.ended.is_set():  # the read stalled past our end: the lease is gone, and not ours to renew
                     return

@@ -44,6 +44,7 @@ REQUEST_S = 60.0  # for a request as a whole, beside its bytes
 SLOWEST = 100_000  # bytes a second, at least
 PAUSES_S = (0.2, 10.0)  # the first pause between two attempts, and the longest; doubled in between
 TOLD_AFTER_S = 3.0  # what passes sooner is no news
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 SCHEMES = ("file", "s3", "gs", "gcs", "mock")  # mock: of pyarrow, in memory, for tests
 PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|INTERNAL_FAILURE|SERVICE_UNAVAILABLE|THROTTLING|REQUEST_TIMEOUT|REQUEST_EXPIRED"
@@ -56,6 +57,9 @@ _met: set[str] = set()  # stores that have answered this process, or the one tha
 def opened(uri: str) -> tuple[Files, str]:
     """The filesystem of a URI and the path in it. Raises InputError, naming what is allowed."""
     shown, scheme = without_secrets(uri), uri.partition("://")[0]
+    if scheme == uri:
+        allowed = "a folder (./ before a name with a colon), s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
+        raise InputError(f"storage: {shown!r} is half a URI; must be {allowed}")
     if scheme not in SCHEMES:
         allowed = "a folder, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
         raise InputError(f"storage: {shown!r}: no such scheme, {scheme}{nearest(scheme, SCHEMES)}; must be {allowed}")
@@ -88,7 +92,10 @@ def single_attempt(files: Files) -> Files:
 
 
 class Requests:
-    """Asks a store until it answers. ``shown``: its name for people. Picklable; copies are silent."""
+    """Asks a store until it answers. ``shown``: its name for people.
+
+    Picklable, with the credentials of this process's environment, which other nodes may not have; copies are silent.
+    """
 
     def __init__(self, files: Files, shown: str) -> None:
         self.files, self.shown, self.tells = files, shown, True
@@ -98,9 +105,13 @@ class Requests:
         self.told_at = -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"files": self.files, "shown": self.shown, "met": self.shown in _met}
+        own = CREDENTIALS if isinstance(self.files, fs.S3FileSystem) else ()
+        credentials = {name: os.environ[name] for name in own if name in os.environ}
+        return {"files": self.files, "shown": self.shown, "met": self.shown in _met, "credentials": credentials}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state["credentials"].items():
+            os.environ.setdefault(name, value)
         self.__init__(single_attempt(state["files"]), state["shown"])  # type: ignore[misc]
         self.tells = False
         _met.update([self.shown] if state["met"] else [])

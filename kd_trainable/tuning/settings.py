@@ -54,6 +54,8 @@ class Settings:
         chosen(self.log)
         if not str(self.storage):
             raise InputError("storage: '' is not allowed; must be a folder or a URI")
+        if self.address == "":
+            raise InputError("address: '' is not allowed; must be auto, on the cluster's head, or host:port")
         gpus = self.gpus_per_trial
         if gpus is not None and not (gpus == 0 or 0 < gpus < 1 or (gpus >= 1 and float(gpus).is_integer())):
             raise InputError(f"gpus_per_trial: {gpus:g} is not allowed; must be 0, a part of 1, or a whole number")

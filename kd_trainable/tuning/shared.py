@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -33,7 +33,6 @@ class Shared:
     metric: str
     every_epoch: bool  # a scheduler wants to hear of each
     home: str = ""  # the driver's node; '' where all nodes reach the storage
-    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)  # the driver's, of the object store
     path: tuple[str, ...] = ()  # where the driver finds a person's own modules, so that trials find them too
 
     @property

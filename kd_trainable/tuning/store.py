@@ -13,6 +13,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from kd_trainable.tuning.objects import Requests
 from kd_trainable.vocabulary import InputError, without_secrets
 
 T = TypeVar("T")
+HALF_A_URI = re.compile(r"\w+:|(s3a?|gs|gcs|file)//")  # s3:/x and s3//x would be folders here, and lost with the node
 
 
 class Storage:
@@ -33,7 +35,7 @@ class Storage:
 
     def __init__(self, uri: str | Path) -> None:
         self.uri = str(uri)
-        if "://" in self.uri:
+        if "://" in self.uri or HALF_A_URI.match(self.uri):
             files, self.root = objects.opened(self.uri)
         else:
             files, self.root = fs.LocalFileSystem(), str(Path(self.uri).expanduser().absolute())

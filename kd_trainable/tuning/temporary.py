@@ -103,7 +103,7 @@ def _is_rays(pid: int) -> bool:
     """Whether it is one of Ray's own, and not, say, a person's editor with one of its logs."""
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        return words[0].startswith("ray::") or any("/site-packages/ray/" in word for word in words[:4])
+        return words[0].startswith("ray::") or any("-packages/ray/" in word for word in words[:4])
     return False
 
 

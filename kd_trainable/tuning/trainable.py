@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import traceback
@@ -36,8 +35,6 @@ class DistillationTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], shared: dict[str, Shared]) -> None:
         self.shared = shared["shared"]
-        for name, value in self.shared.credentials.items():
-            os.environ.setdefault(name, value)
         sys.path += [folder for folder in self.shared.path if folder not in sys.path]
         prepare_process(self.shared.threads)
         self.classroom = Classroom(self.shared)

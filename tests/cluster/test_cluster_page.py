@@ -83,6 +83,15 @@ def test_every_sweep_command_is_understood() -> None:
     assert set(re.findall(r"--[a-z][\w-]+", kuberay)) <= known
 
 
+def test_the_shell_of_kuberays_submitter_leaves_the_variable_to_the_heads() -> None:
+    """It reads the entrypoint first, in a pod that does not have the variable."""
+    entrypoint = yaml.safe_load((ROOT / "docs/cluster/kuberay.yaml").read_text())["spec"]["entrypoint"]
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\n' {entrypoint}"], capture_output=True, text=True, env={}, check=True
+    )
+    assert words.stdout.splitlines()[-2:] == ["--storage", "$KD_STORAGE"]
+
+
 def test_every_aws_command_is_an_operation_with_these_parameters() -> None:
     asked = [words for words in commands("aws") if words[0] != "s3"]
     assert len(asked) >= 10
