@@ -108,7 +108,12 @@ def _add_teacher(parser: Parser) -> None:
 
 def _add_execution(parser: Parser) -> None:
     group = parser.add_argument_group("how it is run (never part of a run's name)")
-    group.add_argument("--storage", metavar="DIR|URI", help="results folder (default: results)")
+    group.add_argument(
+        "--storage",
+        metavar="DIR|URI",
+        help="results folder (default: results), or s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, file:///FOLDER that all "
+        "nodes share: on a cluster, one of these",
+    )
     group.add_argument("--name", metavar="NAME", help="name of the sweep's folder in it (default: the script's)")
     group.add_argument("--searcher", metavar="NAME", help="grid (default), random, optuna (TPE)")
     group.add_argument("--num-samples", metavar="N", help="cells that random or optuna try, each on all seeds")

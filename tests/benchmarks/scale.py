@@ -66,7 +66,7 @@ def _driver(what: str, folder: Path, cluster: Any, until: float = 1.0) -> dict[s
             process.send_signal(signal.SIGKILL)
         process.communicate()
     took = time.monotonic() - began
-    if process.returncode not in (0, -signal.SIGKILL):
+    if process.returncode not in (0, -signal.SIGKILL) or not done:
         raise RuntimeError((folder / "driver.log").read_text()[-2000:])
     return {"took_s": took, "first_s": first, "done": done, "megabytes": peak}
 
@@ -166,12 +166,13 @@ def alone(address: str, folder: str, runs: int) -> None:
 
 
 def _told(where: Any, name: str) -> None:
-    """Prints 'done' after each call of a method."""
+    """Prints 'done' after each call of a method, past the sweep, which keeps standard output for its table."""
     before: Callable[..., Any] = getattr(where, name)
+    out = os.dup(1)
 
     def told(self: Any, *arguments: Any, **further: Any) -> None:
         before(self, *arguments, **further)
-        print("done", flush=True)
+        os.write(out, b"done\n")
 
     setattr(where, name, told)
 
