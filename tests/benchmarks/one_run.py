@@ -36,7 +36,16 @@ def one_run() -> list[Row]:
     parts = json.loads(done.stdout.splitlines()[-1])
     whole = parts.pop("step")
     named = ", ".join(f"{PARTS[name]} {1e3 * s:.1f} ms" for name, s in sorted(parts.items(), key=lambda p: -p[1]))
-    return [Row(f"a run's own work in its worker, by a profiler, which slows it ({named})", seconds(whole))]
+    return [
+        Row(f"a run's own work in its worker, by a profiler, which slows it ({named})", seconds(whole)),
+        Row("once in a worker: torch's compiler, which its first optimizer imports", seconds(_compiler())),
+    ]
+
+
+def _compiler() -> float:
+    """Seconds of processors."""
+    timed = "import time, torch; began = time.process_time(); import torch._dynamo; print(time.process_time() - began)"
+    return float(subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True).stdout)
 
 
 def profile(folder: str, runs: int) -> None:

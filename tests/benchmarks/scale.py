@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from figures import Row, seconds
 from one_run import one_run
 
@@ -50,7 +51,7 @@ def _driver(what: str, folder: Path, cluster: Any, until: float = 1.0) -> dict[s
     folder.mkdir(parents=True, exist_ok=True)
     command = [*cluster.within, sys.executable, __file__, what, cluster.address, str(folder), str(RUNS)]
     environment = {**os.environ, **cluster.environment}
-    began, first, done, peak = time.monotonic(), 0.0, 0, 0.0
+    began, first, done, peak, busy = time.monotonic(), 0.0, 0, 0.0, 0.0
     with (folder / "driver.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         assert process.stdout is not None
@@ -59,7 +60,7 @@ def _driver(what: str, folder: Path, cluster: Any, until: float = 1.0) -> dict[s
                 continue
             done += 1
             first = first or time.monotonic() - began
-            peak = max(peak, _memory(process.pid))
+            peak, busy = max(peak, _memory(process.pid)), _busy(process.pid)
             if done >= until * RUNS:
                 break
         if until < 1:
@@ -68,7 +69,7 @@ def _driver(what: str, folder: Path, cluster: Any, until: float = 1.0) -> dict[s
     took = time.monotonic() - began
     if process.returncode not in (0, -signal.SIGKILL) or not done:
         raise RuntimeError((folder / "driver.log").read_text()[-2000:])
-    return {"took_s": took, "first_s": first, "done": done, "megabytes": peak}
+    return {"took_s": took, "first_s": first, "done": done, "megabytes": peak, "busy_s": busy}
 
 
 def _memory(pid: int) -> float:
@@ -80,6 +81,12 @@ def _memory(pid: int) -> float:
     return next((int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmRSS")), 0.0)
 
 
+def _busy(pid: int) -> float:
+    """Seconds of processors that a process has used."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
 def _rows(found: dict[str, dict[str, float]]) -> list[Row]:
     ours, alone = found["ours"], found["alone"]
     pace = {what: (RUNS - 1) / (f["took_s"] - f["first_s"]) for what, f in found.items()}
@@ -87,6 +94,7 @@ def _rows(found: dict[str, dict[str, float]]) -> list[Row]:
     return [
         Row(f"{RUNS} runs on {NODES} nodes: runs a second", f"{pace['ours']:.2f}", f"Tune alone: {pace['alone']:.2f}"),
         Row("whole process", seconds(ours["took_s"]), f"Tune alone: {seconds(alone['took_s'])}"),
+        Row("processor time of the driver", seconds(ours["busy_s"]), f"Tune alone: {seconds(alone['busy_s'])}"),
         Row("memory of the driver", f"{ours['megabytes']:.0f} MB", f"Tune alone: {alone['megabytes']:.0f} MB"),
         Row(
             f"{resumed} {ours['killed_after']:.0f} and {alone['killed_after']:.0f} runs",
