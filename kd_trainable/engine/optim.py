@@ -188,6 +188,15 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {f"{i}.{name}": v for i, slots in state.items() for name, v in slots.items() if v is not None}
 
 
+def require_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Raises ValueError where they cannot be this optimizer's: of no parameter of its, or of another one's shape."""
+    shapes = [p.shape for group in optimizer.param_groups for p in group["params"]]
+    for key, value in tensors.items():
+        index = key.partition(".")[0]
+        if not index.isdigit() or int(index) >= len(shapes) or (value.dim() and value.shape != shapes[int(index)]):
+            raise ValueError(f"{key} of its optimizer is not this run's")
+
+
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of ``optimizer_tensors``, each slot in its parameter's memory layout (fused kernels assume it)."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -30,6 +30,7 @@ from kd_trainable.engine.optim import (
     makes_anew,
     optimizer_tensors,
     out_of_patience,
+    require_optimizer_tensors,
 )
 from kd_trainable.engine.process import synchronize
 from kd_trainable.engine.student import derived_seed, make_student
@@ -217,6 +218,8 @@ class PlainRun:
         for name in sorted({*own, *theirs}):
             if own.get(name) != theirs.get(name):
                 raise ValueError(f"its {name} is not this run's")
+        for name, optimizer in self._optimizers().items():
+            require_optimizer_tensors(optimizer, parts[name])
 
     def _modules(self) -> dict[str, nn.Module]:
         adapters: dict[str, nn.Module] = {f"adapter-{name}": module for name, module in self._adapters().items()}

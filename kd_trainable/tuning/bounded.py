@@ -45,6 +45,10 @@ def bounded(
         _under_way.add(ended)
         threading.Thread(target=run, name="request to a store", daemon=True).start()
         ended.wait(seconds)
+    except RuntimeError:  # no thread is to be had, and so nothing is under way
+        _under_way.discard(ended)
+        ended.set()
+        raise
     finally:
         if not ended.is_set():  # out of time, or interrupted
             given_up(ended)

@@ -151,7 +151,7 @@ def _reachable(address: str) -> str:
     found = address
     if address == "auto":
         try:
-            found = services.canonicalize_bootstrap_address("auto") or ""
+            found = services.canonicalize_bootstrap_address("auto") or os.environ.get("RAY_ADDRESS", "")
         except ConnectionError:
             raise InputError(
                 "address: 'auto' finds no Ray cluster on this machine; run it on the cluster's head, or give host:port"
@@ -163,7 +163,7 @@ def _reachable(address: str) -> str:
         where = " (RAY_ADDRESS)" if found != address else ""
         raise InputError(f"address: {found!r}{where} is not allowed; must be auto, on the cluster's head, or host:port")
     try:
-        with socket.create_connection((host, int(port)), CONNECT_S):
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S):  # of [::1]:6379
             return found
     except (OSError, OverflowError) as error:
         which = f"{found!r}, which 'auto' found," if found != address else repr(found)

@@ -10,7 +10,7 @@ What was found of pyarrow's S3 client (26.0), and is mended here:
 - ``request_timeout`` does act on Linux, whatever its documentation says: as the seconds in which less than a byte a
   second came (curl's low speed limit). A store that trickles is not caught by it, hence the limit on the whole request.
 - A client is made, and at exit ended, only when no request is under way in the process. So there is one client for
-  all attempts (each has its own connection), and a process does not wait at its exit for a request that was given up.
+  all attempts (each has its own connection), and at its exit a process waits for a given-up one for SILENT_S at most.
 - ``allow_delayed_open`` makes one put of what is smaller than a part, not three requests of a multipart upload.
 """
 
@@ -110,8 +110,8 @@ class Requests:
         return {"files": self.files, "shown": self.shown, "met": self.shown in _met, "credentials": credentials}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state["credentials"].items():
-            os.environ.setdefault(name, value)
+        if not any(name in os.environ for name in CREDENTIALS):  # of two identities none is whole
+            os.environ.update(state["credentials"])
         self.__init__(single_attempt(state["files"]), state["shown"])  # type: ignore[misc]
         self.tells = False
         _met.update([self.shown] if state["met"] else [])

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -49,19 +50,21 @@ def small_folder() -> Iterator[Path]:
 
 def _within() -> Path:
     """Where folders of processes lie: Ray's get_default_system_temp_dir, without the second that importing it takes."""
-    usual = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    return Path("/tmp") if len(usual) > LONGEST else Path(usual)
+    usual = os.environ.get("RAY_TMPDIR") or (sys.platform == "linux" and os.environ.get("TMPDIR")) or "/tmp"
+    within = Path(usual).resolve()  # as /proc names what is open
+    return Path("/tmp") if len(str(within)) > LONGEST else within
 
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
     with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a remover that was quicker sees that it is open, and lets go
         yield
 
 
 def remove_abandoned() -> None:
-    """Removes folders of this user whose process is gone, and ends what of its Ray lives on: agents do for a minute.
+    """Removes folders of this user whose process is gone, and ends what of its Ray lives on: agents do for a minute
+    (on Linux; elsewhere who uses what is not known).
 
     A folder without a lock yet is being made just now. One that somebody else looks into stays.
     """

@@ -56,6 +56,17 @@ def test_a_checkpoint_of_other_networks_changes_nothing(other: dict[str, Any]) -
     tiny.assert_same(run, tiny.run_of(tiny.spec()))
 
 
+@pytest.mark.parametrize(
+    ("key", "shape"), [("optimizer.99.momentum_buffer", ()), ("optimizer.0.momentum_buffer", (3, 5, 7))]
+)
+def test_a_checkpoint_of_another_optimizer_changes_nothing(key: str, shape: tuple[int, ...]) -> None:
+    tensors, history, _ = checkpoint.decode(checkpoint.encode(tiny.trained(tiny.spec(), 1), {}))
+    run = tiny.run_of(tiny.spec())
+    with pytest.raises(ValueError, match="of its optimizer is not this run's"):
+        run.load({**tensors, key: torch.zeros(shape)}, history)
+    tiny.assert_same(run, tiny.run_of(tiny.spec()))
+
+
 # The checkpoint's file.
 
 

@@ -27,9 +27,11 @@ def test_a_worker_without_them_gets_the_drivers(monkeypatch: pytest.MonkeyPatch)
 def test_a_worker_that_has_its_own_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
     with object_store() as uri:
         travelling = pickle.dumps(Storage(uri))
+        for name in CREDENTIALS:
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "own")
         pickle.loads(travelling)
-        assert os.environ["AWS_ACCESS_KEY_ID"] == "own"
+        assert {name: os.environ[name] for name in CREDENTIALS if name in os.environ} == {"AWS_ACCESS_KEY_ID": "own"}
 
 
 def test_a_local_folder_takes_none_along(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from short_runs import files, history, numbers, result
 
 from kd_trainable.records import EPOCH_COLUMNS, RUN_COLUMNS
 from kd_trainable.tuning import Settings, sweep
+from kd_trainable.tuning.run_folder import weights_name
 from kd_trainable.vocabulary import InputError
 
 Sweep = Callable[..., pd.DataFrame]
