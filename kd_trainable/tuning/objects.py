@@ -131,13 +131,14 @@ class Requests:
         Raises FileNotFoundError, what the store refuses, and what it still answers when patience is at its end.
         """
         began, pause = time.monotonic(), PAUSES_S[0]
-        self._await_late(changes, min(self.most_s, patience() if patience_s is None else patience_s))
+        usual = min(self.most_s, patience() if patience_s is None else patience_s)
+        self._await_late(changes, usual)
         while True:
             try:
                 answer = self._once(request, changes, REQUEST_S + size / SLOWEST)
             except (pa.ArrowException, OSError) as error:
                 waited = time.monotonic() - began
-                if not PASSING.search(str(error)) or waited + pause > self._patience(error, patience_s):
+                if not PASSING.search(str(error)) or waited + pause > self._patience(error, usual):
                     raise
                 self._tell(error, waited)
                 time.sleep(pause * random.uniform(0.5, 1.0))  # or all would come back at one moment
@@ -167,9 +168,8 @@ class Requests:
         if not all(ended.is_set() for ended in before):
             raise OSError(f"an earlier request to change {path} has not ended for {duration(seconds)}")
 
-    def _patience(self, error: Exception, asked: float | None) -> float:
+    def _patience(self, error: Exception, usual: float) -> float:
         stranger = self.shown not in _met and UNMET.search(str(error))
-        usual = min(self.most_s, patience() if asked is None else asked)
         return min(usual, FIRST_S) if stranger else usual
 
     def _tell(self, error: Exception, waited: float) -> None:
